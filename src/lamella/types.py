@@ -1,0 +1,27 @@
+"""Array aliases: the axes of every array that crosses a module border.
+
+Axis legend: images are ``(row, col)``, rows run downwards; a leading ``bone`` axis
+counts overlapping bones; volumes are ``(slice, row, col)``. Values are float32 unless a
+function says otherwise. Intensity lies in [0, 1] with bone bright; absorbance is
+``-ln(1 - intensity)`` and has no unit.
+"""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+Image = Float[np.ndarray, "rows cols"]
+"""Intensity or any other real-valued map, (row, col)."""
+
+Absorbance = Float[np.ndarray, "rows cols"]
+"""Absorbance of one layer or of all, (row, col), at least 0."""
+
+Mask = Bool[np.ndarray, "rows cols"]
+"""Where something is, (row, col)."""
+
+BoneStack = Float[np.ndarray, "bones rows cols"]
+"""One map per bone, (bone, row, col)."""
+
+Array = Any
+"""A NumPy array or a torch tensor: functions that take it follow the array API."""

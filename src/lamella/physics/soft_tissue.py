@@ -7,8 +7,11 @@ never exceeds what was observed.
 """
 
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.sparse.linalg import cg, spsolve
+from scipy import ndimage
+from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import LinearOperator, cg
+
+from lamella.physics.multigrid import Multigrid
 
 from lamella.records import LamellaError
 from lamella.types import Absorbance, Mask
@@ -17,8 +20,9 @@ MARGIN_MM = 0.25
 NOMINAL_SPACING_MM = 0.082
 AIR_FRACTION = 0.4
 SMOOTHING_MM = 0.16
-COARSEST_PX = 40
-RELATIVE_RESIDUAL = 1e-4
+FILL_GRID_MM = 0.164
+RELATIVE_RESIDUAL = 1e-5
+ISOLATED = 1e-9
 
 
 def matte(mask: Mask, pixel_spacing_mm: float = NOMINAL_SPACING_MM) -> Absorbance:
@@ -49,7 +53,8 @@ def soft_tissue_under(
     """Estimated soft-tissue absorbance everywhere, at most the observed one.
 
     Outside the bones it is the observation; under them the harmonic fill of the observation
-    smoothed over ``SMOOTHING_MM`` (so single noisy pixels at the rim do not smear inwards).
+    smoothed over ``SMOOTHING_MM`` (so single noisy pixels at the rim do not smear inwards),
+    solved on a grid of about ``FILL_GRID_MM``: the fill has no finer detail.
 
     Args:
         absorbance: observed, (row, col).
@@ -63,13 +68,12 @@ def soft_tissue_under(
         LamellaError: no soft tissue is visible.
     """
     hidden = bone_matte > 0
-    air = air_beside(absorbance, hidden)
-    visible = ~hidden & ~air
+    visible = ~hidden & ~air_beside(absorbance, hidden)
     sigma_px = SMOOTHING_MM / pixel_spacing_mm
     weight = ndimage.gaussian_filter(visible.astype(np.float32), sigma_px)
     mean = ndimage.gaussian_filter(np.where(visible, absorbance, 0.0).astype(np.float32), sigma_px)
     smooth = np.where(visible, mean / np.maximum(weight, 1e-6), 0.0)
-    filled = harmonic_fill(smooth, hidden, air)
+    filled = _filled_on_coarse_grid(smooth, hidden, visible, pixel_spacing_mm)
     return (absorbance - bone_matte * np.maximum(absorbance - filled, 0.0)).astype(np.float32)
 
 
@@ -89,9 +93,8 @@ def air_beside(absorbance: Absorbance, hidden: Mask) -> Mask:
 def harmonic_fill(values: Absorbance, unknown: Mask, excluded: Mask | None = None) -> Absorbance:
     """Solve Laplace's equation over ``unknown`` with ``values`` around it.
 
-    Five-point Laplacian; zero flux through the image border and into ``excluded``. Cascadic
-    multigrid: a direct solve on the coarsest grid, conjugate gradients on each finer one
-    (Bornemann and Deuflhard, Numer. Math. 75:135, 1996).
+    Five-point Laplacian; zero flux through the image border and into ``excluded``; conjugate
+    gradients with a multigrid preconditioner (:mod:`lamella.physics.multigrid`).
 
     Args:
         values: (row, col); read only where neither unknown nor excluded.
@@ -105,54 +108,62 @@ def harmonic_fill(values: Absorbance, unknown: Mask, excluded: Mask | None = Non
         LamellaError: nothing known to continue from.
     """
     excluded = np.zeros_like(unknown) if excluded is None else excluded & ~unknown
-    if not (~unknown & ~excluded).any():
+    known = ~unknown & ~excluded
+    if not known.any():
         raise LamellaError("no soft tissue is visible: nothing to continue under the bones")
     filled = np.array(values, dtype=np.float64)
     if unknown.any():
-        filled[unknown] = _solve(filled, unknown, excluded)
+        filled[unknown] = _solve(filled, unknown, known)
     return filled.astype(values.dtype)
 
 
-def _solve(values: Absorbance, unknown: Mask, excluded: Mask) -> np.ndarray:
-    known = ~unknown & ~excluded
+def _filled_on_coarse_grid(
+    values: Absorbance, hidden: Mask, visible: Mask, pixel_spacing_mm: float
+) -> Absorbance:
+    step = max(1, round(FILL_GRID_MM / pixel_spacing_mm))
+    known = _block_mean(visible.astype(np.float32), step) > 1.0 - 1e-6
+    unknown = _block_mean(hidden.astype(np.float32), step) > 0
+    if not known.any():
+        raise LamellaError("no soft tissue is visible: nothing to continue under the bones")
+    coarse = harmonic_fill(_block_mean(values, step), unknown, ~known & ~unknown)
+    rows, cols = values.shape
+    at = [(np.arange(length) + 0.5) / step - 0.5 for length in (rows, cols)]
+    return ndimage.map_coordinates(
+        coarse, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest"
+    )
+
+
+def _solve(values: Absorbance, unknown: Mask, known: Mask) -> np.ndarray:
     matrix, right = _laplace_system(values, unknown, known)
-    if max(values.shape) <= COARSEST_PX or not unknown.any():
-        pinned = matrix + sparse.identity(matrix.shape[0], format="csr") * 1e-9
-        mean = float(values[known].mean())
-        return np.atleast_1d(spsolve(pinned.tocsc(), right + 1e-9 * mean))
-    coarse_values, coarse_unknown, coarse_excluded = _coarsen(values, unknown, known)
-    coarse = coarse_values.copy()
-    if coarse_unknown.any():
-        coarse[coarse_unknown] = _solve(coarse_values, coarse_unknown, coarse_excluded)
-    start = _prolong(np.where(coarse_excluded, np.nan, coarse), values.shape)[unknown]
-    start = np.where(np.isnan(start), float(values[known].mean()), start)
-    solution, _ = cg(matrix, right, x0=start, rtol=RELATIVE_RESIDUAL, maxiter=200)
+    multigrid = Multigrid.of(matrix, np.argwhere(unknown))
+    preconditioner = LinearOperator(matrix.shape, matvec=multigrid.cycle, dtype=np.float64)
+    start = np.full(right.shape, float(values[known].mean()))
+    solution, _ = cg(matrix, right, x0=start, M=preconditioner, rtol=RELATIVE_RESIDUAL, maxiter=100)
     return np.asarray(solution)
 
 
 def _laplace_system(
     values: Absorbance, unknown: Mask, known: Mask
-) -> tuple[sparse.csr_matrix, np.ndarray]:
+) -> tuple[csr_matrix, np.ndarray]:
     number = np.full(unknown.shape, -1, dtype=np.int32)
     count = int(unknown.sum())
     number[unknown] = np.arange(count, dtype=np.int32)
-    diagonal, right = np.zeros(count), np.zeros(count)
-    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    diagonal, right = np.full(count, ISOLATED), np.full(count, ISOLATED * values[known].mean())
+    links: list[np.ndarray] = []
     for here, there in _neighbour_slices():
-        for a, b in ((here, there), (there, here)):
-            to_known = unknown[a] & known[b]
-            rows = number[a][to_known]
+        for one, other in ((here, there), (there, here)):
+            beside_known = unknown[one] & known[other]
+            rows = number[one][beside_known]
             diagonal[rows] += 1.0
-            right[rows] += values[b][to_known]
+            right[rows] += values[other][beside_known]
         inside = unknown[here] & unknown[there]
-        pairs.append((number[here][inside], number[there][inside]))
-    first = np.concatenate([pair[0] for pair in pairs])
-    second = np.concatenate([pair[1] for pair in pairs])
+        links.append(np.stack([number[here][inside], number[there][inside]]))
+    first, second = np.concatenate(links, axis=1)
     diagonal += np.bincount(first, minlength=count) + np.bincount(second, minlength=count)
     rows = np.concatenate([first, second, np.arange(count)])
     cols = np.concatenate([second, first, np.arange(count)])
-    entries = np.concatenate([np.full(2 * first.size, -1.0), np.maximum(diagonal, 1e-9)])
-    return sparse.csr_matrix((entries, (rows, cols)), shape=(count, count)), right
+    entries = np.concatenate([np.full(2 * first.size, -1.0), diagonal])
+    return csr_matrix((entries, (rows, cols)), shape=(count, count)), right
 
 
 def _neighbour_slices() -> tuple[tuple[tuple[slice, slice], tuple[slice, slice]], ...]:
@@ -160,40 +171,11 @@ def _neighbour_slices() -> tuple[tuple[tuple[slice, slice], tuple[slice, slice]]
     return (((head, whole), (tail, whole)), ((whole, head), (whole, tail)))
 
 
-def _coarsen(
-    values: Absorbance, unknown: Mask, known: Mask
-) -> tuple[Absorbance, Mask, Mask]:
-    weight = _block_sum(known.astype(np.float64))
-    mean = _block_sum(np.where(known, values, 0.0)) / np.maximum(weight, 1.0)
-    coarse_unknown = (_block_sum(unknown.astype(np.float64)) > 0) & (weight < 2)
-    coarse_known = (weight > 0) & ~coarse_unknown
-    return mean, coarse_unknown, ~coarse_unknown & ~coarse_known
-
-
-def _block_sum(array: np.ndarray) -> np.ndarray:
-    rows, cols = array.shape
-    padded = np.pad(array, ((0, rows % 2), (0, cols % 2)))
-    return padded.reshape(padded.shape[0] // 2, 2, padded.shape[1] // 2, 2).sum(axis=(1, 3))
-
-
-def _prolong(coarse: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    known = ~np.isnan(coarse)
-    weight = _bilinear_double(known.astype(np.float64), shape)
-    value = _bilinear_double(np.where(known, coarse, 0.0), shape)
-    return np.where(weight > 1e-6, value / np.maximum(weight, 1e-6), np.nan)
-
-
-def _bilinear_double(coarse: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    for axis in (0, 1):
-        padded = np.pad(coarse, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        low, mid, high = (
-            np.take(padded, range(k, padded.shape[axis] - 2 + k), axis=axis) for k in range(3)
-        )
-        stacked = np.stack([0.25 * low + 0.75 * mid, 0.75 * mid + 0.25 * high], axis=axis + 1)
-        new_shape = list(coarse.shape)
-        new_shape[axis] *= 2
-        coarse = stacked.reshape(new_shape)
-    return coarse[: shape[0], : shape[1]]
+def _block_mean(array: np.ndarray, step: int) -> np.ndarray:
+    rows, cols = (-length % step for length in array.shape)
+    padded = np.pad(array, ((0, rows), (0, cols)), mode="edge")
+    blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
+    return np.asarray(blocks.mean(axis=(1, 3)))
 
 
 def _bounding_box(mask: Mask, margin_px: int) -> tuple[slice, slice]:

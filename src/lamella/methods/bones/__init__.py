@@ -1,0 +1,1 @@
+"""Finding the upper and the lower bone of a finger joint: two masks that may overlap."""

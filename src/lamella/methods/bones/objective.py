@@ -1,0 +1,46 @@
+"""What the segmentation network learns to minimise."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+
+class BonesBatch(NamedTuple):
+    """One batch.
+
+    ``radiograph`` (B, 1, H, W) normalised; ``masks`` (B, 2, H, W) in [0, 1]; ``is_joint`` and
+    ``is_thumb`` (B,) in {0, 1}; masks of images that are no joint are empty.
+    """
+
+    radiograph: Tensor
+    masks: Tensor
+    is_joint: Tensor
+    is_thumb: Tensor
+
+
+def bones_loss(network: nn.Module, batch: BonesBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Cross-entropy + soft Dice of both masks, cross-entropy of joint and thumb.
+
+    Returns:
+        the loss and its parts (also the mean Dice) for the log.
+    """
+    output = network(batch.radiograph)
+    logits, image = output.masks.float(), output.image.float()
+    joints = batch.is_joint > 0.5
+    pixelwise = cross_entropy(logits, batch.masks)
+    dice = soft_dice(logits[joints].sigmoid(), batch.masks[joints])
+    joint = cross_entropy(image[:, 0], batch.is_joint)
+    thumb = cross_entropy(image[joints, 1], batch.is_thumb[joints])
+    loss = pixelwise + (1.0 - dice) + 0.2 * joint + 0.1 * thumb
+    return loss, {"dice": dice, "joint_ce": joint, "thumb_ce": thumb}
+
+
+def soft_dice(probability: Tensor, truth: Tensor) -> Tensor:
+    """Mean over batch and bones of ``2 sum(p t) / (sum p + sum t)``, (B, bone, H, W) each."""
+    if probability.shape[0] == 0:
+        return torch.ones((), device=probability.device)
+    both = (probability * truth).sum(dim=(2, 3))
+    either = probability.sum(dim=(2, 3)) + truth.sum(dim=(2, 3))
+    return ((2 * both + 1.0) / (either + 1.0)).mean()

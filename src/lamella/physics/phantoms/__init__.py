@@ -1,0 +1,10 @@
+"""Phantoms: radiographs whose layers, masks and measurements are known exactly."""
+
+from lamella.physics.phantoms.joint import (
+    JointPhantom,
+    JointPhantomSpec,
+    joint_phantom,
+    random_joint_phantom,
+)
+
+__all__ = ["JointPhantom", "JointPhantomSpec", "joint_phantom", "random_joint_phantom"]

@@ -1,0 +1,131 @@
+"""Joints closed on purpose: synthetic overlaps whose layers are known.
+
+A joint without overlap is taken apart (each pixel has one bone at most), its bones are moved
+in absorbance while the soft tissue stays, and the layers are superposed again: BLS-GAN's
+synthetic overlaps (arXiv 2409.07304, pre-training) without its scalar soft tissue.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamella.physics.formation import absorbance, intensity, split_by_shares, superpose
+from lamella.physics.geometry import RigidMotion, move, move_mask
+from lamella.physics.soft_tissue import NOMINAL_SPACING_MM, matte, soft_tissue_under
+from lamella.prepare.masks import by_height, reaching_border
+from lamella.records import LamellaError, Radiograph
+from lamella.types import Absorbance, Image, Mask
+
+SMALLEST_OVERLAP_PX = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownLayers:
+    """A joint whose layers are known.
+
+    Args:
+        soft: absorbance of the soft tissue, (row, col).
+        bones: name -> absorbance, (row, col), top bone first.
+        masks: name -> (row, col).
+        grey_level: step between grey levels of the image it comes from.
+    """
+
+    soft: Absorbance
+    bones: Mapping[str, Absorbance]
+    masks: Mapping[str, Mask]
+    grey_level: float = 1.0 / 255.0
+
+    @property
+    def absorbance(self) -> Absorbance:
+        """All layers superposed, (row, col)."""
+        return np.asarray(superpose(self.soft, np.stack(list(self.bones.values()))))
+
+    @property
+    def overlap(self) -> Mask:
+        """Pixels in two masks or more, (row, col)."""
+        return np.sum([mask.astype(np.uint8) for mask in self.masks.values()], axis=0) > 1
+
+    def bone_image(self, name: str) -> Image:
+        """True layer image of one bone with its soft tissue, (row, col)."""
+        return np.asarray(intensity(self.soft + self.bones[name]), np.float32)
+
+    def radiograph(self, pixel_spacing_mm: float | None = NOMINAL_SPACING_MM) -> Radiograph:
+        """The joint as a radiograph, rounded to the source's grey levels."""
+        levels = np.round(np.asarray(intensity(self.absorbance)) / self.grey_level)
+        pixels = np.clip(levels * self.grey_level, 0.0, 1.0)
+        return Radiograph(
+            pixels=pixels, pixel_spacing_mm=pixel_spacing_mm, grey_level=self.grey_level
+        )
+
+
+def layers_without_overlap(radiograph: Radiograph, masks: Mapping[str, Mask]) -> KnownLayers:
+    """Layers of a joint whose bones do not overlap.
+
+    Soft tissue is continued under the bones (:func:`soft_tissue_under`); the rest belongs to
+    the one bone that is there. Where two soft edges meet, each gets its part of the matte.
+
+    Raises:
+        LamellaError: the masks overlap by 20 pixels or more, or no soft tissue is visible.
+    """
+    reaching = reaching_border(masks)
+    names = by_height(reaching)
+    stack = np.stack([reaching[name] for name in names])
+    if (stack.sum(axis=0) > 1).sum() >= SMALLEST_OVERLAP_PX:
+        raise LamellaError("the bones overlap: known layers need a joint without overlap")
+    spacing_mm = radiograph.pixel_spacing_mm or NOMINAL_SPACING_MM
+    mattes = np.stack([matte(mask, spacing_mm) for mask in stack])
+    observed = np.asarray(absorbance(radiograph.pixels, radiograph.grey_level))
+    soft = soft_tissue_under(observed, mattes.max(axis=0), spacing_mm)
+    parts = np.asarray(mattes / np.maximum(mattes.sum(axis=0), 1e-6))
+    soft, bones = split_by_shares(observed, soft, parts.astype(np.float32))
+    return KnownLayers(
+        soft=soft,
+        bones=dict(zip(names, bones, strict=True)),
+        masks=reaching,
+        grey_level=radiograph.grey_level,
+    )
+
+
+def closed(known: KnownLayers, motions: Mapping[str, RigidMotion]) -> KnownLayers:
+    """Move bones, leave the soft tissue, and crop what the motion left without data.
+
+    Args:
+        known: layers of a joint.
+        motions: name -> motion; a bone without one stays.
+
+    Returns:
+        the joint after the motion, a few rows and columns smaller.
+    """
+    still = RigidMotion()
+    bones = {name: move(bone, motions.get(name, still)) for name, bone in known.bones.items()}
+    masks = {name: move_mask(mask, motions.get(name, still)) for name, mask in known.masks.items()}
+    rows, cols = _margins(known, motions)
+    height, width = known.soft.shape
+    inside = (slice(rows, height - rows), slice(cols, width - cols))
+    return KnownLayers(
+        soft=known.soft[inside],
+        bones={name: bone[inside] for name, bone in bones.items()},
+        masks={name: mask[inside] for name, mask in masks.items()},
+        grey_level=known.grey_level,
+    )
+
+
+def closing(names: tuple[str, str], closing_px: float) -> dict[str, RigidMotion]:
+    """Motions that bring the upper and the lower bone ``closing_px`` nearer, in whole pixels."""
+    upper, lower = names
+    down = int(closing_px // 2)
+    return {
+        upper: RigidMotion(down_px=down),
+        lower: RigidMotion(down_px=-(int(closing_px) - down)),
+    }
+
+
+def _margins(known: KnownLayers, motions: Mapping[str, RigidMotion]) -> tuple[int, int]:
+    height, width = known.soft.shape
+    rows = cols = 0.0
+    for motion in motions.values():
+        lever = abs(np.sin(np.deg2rad(motion.rotation_deg)))
+        rows = max(rows, abs(motion.down_px) + lever * width / 4)
+        cols = max(cols, abs(motion.right_px) + lever * height / 4)
+    return int(np.ceil(rows)), int(np.ceil(cols))

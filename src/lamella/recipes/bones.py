@@ -1,0 +1,83 @@
+"""Recipe: the segmentation network, on real joints and phantoms, for two CPU cores."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lamella.io.datasets import LoadedJoint, joint_grouped_fold
+from lamella.methods.bones.infer import largest_part, normalised
+from lamella.methods.bones.networks import BonesNetwork
+from lamella.methods.bones.objective import bones_loss
+from lamella.training.bones_data import BonesPool, bones_batch, joints_in_memory
+from lamella.training.loop import Job, Schedule
+from lamella.training.sources import everyday_images, phantoms, sound_joints
+
+
+@dataclass(frozen=True, kw_only=True)
+class BonesRecipe:
+    """Complete configuration of the segmentation network's training.
+
+    Args:
+        data: folder with ``train.json`` (:mod:`lamella.io.datasets`).
+        phantom_count: random phantoms beside the real joints.
+        batch: images per step.
+        widths: channels per level.
+        schedule: steps and rates.
+    """
+
+    data: Path
+    phantom_count: int = 240
+    batch: int = 16
+    widths: tuple[int, ...] = (24, 48, 72, 96)
+    schedule: Schedule = Schedule(steps=2000, chunk_steps=250)  # noqa: RUF009 - frozen
+
+
+def bones_job(recipe: BonesRecipe) -> Job:
+    """The job of a recipe: a joint-grouped fifth of ``train.json`` judges, the rest trains."""
+    joints = sound_joints(recipe.data / "train.json")
+    train_rows, _ = joint_grouped_fold([joint.row for joint in joints])
+    names = {row.joint for row in train_rows}
+    training = [joint for joint in joints if joint.row.joint in names]
+    judging = [joint for joint in joints if joint.row.joint not in names]
+    pool = _pool(training, recipe.phantom_count, recipe.schedule.seed)
+    return Job(
+        network=BonesNetwork(recipe.widths),
+        objective=bones_loss,
+        batches=partial(bones_batch, pool, size=recipe.batch),
+        validate=partial(mean_dice, judging),
+        schedule=recipe.schedule,
+    )
+
+
+def mean_dice(joints: list[LoadedJoint], network: nn.Module) -> dict[str, float]:
+    """Mean Dice coefficient of each bone and accuracy of joint and thumb, over given joints."""
+    network.eval()
+    totals = {"upper_dice": 0.0, "lower_dice": 0.0, "thumb_right": 0.0, "joint_right": 0.0}
+    for joint in joints:
+        image = torch.from_numpy(normalised(joint.pixels))[None, None]
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            output = network(image.to(memory_format=torch.channels_last))
+        found = output.masks[0].float().numpy() > 0
+        for name, mask, truth in zip(
+            ("upper", "lower"), found, (joint.upper, joint.lower), strict=True
+        ):
+            part = largest_part(mask)
+            totals[f"{name}_dice"] += 2 * (part & truth).sum() / (part.sum() + truth.sum())
+        totals["joint_right"] += float(output.image[0, 0] > 0)
+        totals["thumb_right"] += float((output.image[0, 1] > 0) == joint.row.is_thumb)
+    network.train()
+    return {name: float(total / len(joints)) for name, total in totals.items()}
+
+
+def _pool(joints: list[LoadedJoint], phantom_count: int, seed: int) -> BonesPool:
+    made = list(phantoms(phantom_count, seed))
+    return joints_in_memory(
+        [joint.pixels for joint in joints] + [phantom.intensity for phantom in made],
+        [(joint.upper, joint.lower) for joint in joints]
+        + [(phantom.masks["upper"], phantom.masks["lower"]) for phantom in made],
+        [joint.row.is_thumb for joint in joints] + [False] * len(made),
+        everyday_images(),
+    )

@@ -1,0 +1,126 @@
+"""Recipe: the share network, on closed real joints and phantoms, for two CPU cores."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import nn
+
+from lamella.io.datasets import LoadedJoint, joint_grouped_fold
+from lamella.methods.shares.networks import SharesNetwork
+from lamella.methods.shares.objective import shares_loss
+from lamella.training.loop import Job, Schedule
+from lamella.training.shares_data import (
+    SharesPool,
+    as_batch,
+    closed_samples,
+    phantom_sample,
+    shares_batch,
+)
+from lamella.training.sources import sound_joints
+
+FOLD_SEED = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharesRecipe:
+    """Complete configuration of the share network's training.
+
+    Args:
+        data: folder with ``train.json`` (:mod:`lamella.io.datasets`).
+        closings_per_joint: overlaps made from each real joint.
+        phantom_count: phantoms tried; those that overlap are used.
+        batch: crops per step.
+        widths: channels per level.
+        schedule: steps and rates.
+    """
+
+    data: Path
+    closings_per_joint: int = 10
+    phantom_count: int = 700
+    batch: int = 16
+    widths: tuple[int, ...] = (32, 48, 64, 96, 128)
+    schedule: Schedule = Schedule(steps=6000, chunk_steps=300, learning_rate=2e-3)  # noqa: RUF009
+
+
+def shares_job(recipe: SharesRecipe, cache: Path) -> Job:
+    """The job of a recipe; its overlaps are made once and kept in ``cache``."""
+    pool = training_pool(recipe, cache / "pool")
+    judged = held_out_pool(recipe, cache / "judge")
+    return Job(
+        network=SharesNetwork(recipe.widths),
+        objective=shares_loss,
+        batches=partial(shares_batch, pool, size=recipe.batch),
+        validate=partial(layer_psnr, judged),
+        schedule=recipe.schedule,
+    )
+
+
+def split_joints(data: Path) -> tuple[list[LoadedJoint], list[LoadedJoint]]:
+    """Joints without overlap of ``train.json``: four fifths to train, a joint-grouped fifth to judge."""
+    joints = [joint for joint in sound_joints(data / "train.json") if not joint.is_overlapping]
+    training_rows, _ = joint_grouped_fold([joint.row for joint in joints])
+    names = {row.joint for row in training_rows}
+    return (
+        [joint for joint in joints if joint.row.joint in names],
+        [joint for joint in joints if joint.row.joint not in names],
+    )
+
+
+def training_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
+    """Closed real joints and overlapping phantoms, from the recipe's seed alone."""
+    real = _kept(folder / "real", lambda: _real(recipe, 0, recipe.closings_per_joint))
+    made = _kept(folder / "phantoms", lambda: _phantoms(recipe))
+    return SharesPool(
+        maps=np.concatenate([real.maps, made.maps]),
+        overlap=np.concatenate([real.overlap, made.overlap]),
+        scale=np.concatenate([real.scale, made.scale]),
+    )
+
+
+def held_out_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
+    """Closed joints of the fifth that never trains: for selection and calibration."""
+    return _kept(folder, lambda: _real(recipe, FOLD_SEED, 3))
+
+
+def layer_psnr(pool: SharesPool, network: nn.Module) -> dict[str, float]:
+    """PSNR of the mean squared error of both layers inside the overlap, over a whole pool."""
+    network.eval()
+    errors = []
+    for first in range(0, len(pool.maps), 8):
+        part = slice(first, first + 8)
+        batch = as_batch(pool.maps[part], pool.overlap[part], pool.scale[part])
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            _, parts = shares_loss(network, batch)
+        errors.append((10 ** (-0.1 * float(parts["psnr"])), len(batch.scale)))
+    network.train()
+    mse, count = np.array(errors).T
+    return {"held_out_psnr": float(-10 * np.log10(np.average(mse, weights=count)))}
+
+
+def _real(recipe: SharesRecipe, part: int, count: int) -> SharesPool:
+    joints = split_joints(recipe.data)[part]
+    seed = recipe.schedule.seed
+    samples = []
+    for number, joint in enumerate(track(joints, "closing joints")):
+        samples += closed_samples(joint, count, np.random.default_rng([seed, part, number]))
+    return SharesPool.of(samples)
+
+
+def _phantoms(recipe: SharesRecipe) -> SharesPool:
+    seeds = [(recipe.schedule.seed, 7, number) for number in range(recipe.phantom_count)]
+    tried = (phantom_sample(seed) for seed in track(seeds, "making phantoms"))
+    return SharesPool.of(sample for sample in tried if sample is not None)
+
+
+def _kept(folder: Path, make: object) -> SharesPool:
+    names = ("maps", "overlap", "scale")
+    if not (folder / "scale.npy").exists():
+        pool = make()  # type: ignore[operator]
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            np.save(folder / f"{name}.npy", getattr(pool, name))
+    return SharesPool(**{name: np.load(folder / f"{name}.npy") for name in names})

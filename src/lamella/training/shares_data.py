@@ -1,0 +1,172 @@
+"""Material for the share network: joints closed on purpose, and phantoms, with known layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from lamella.io.datasets import LoadedJoint
+from lamella.methods.shares.infer import Scene, scene
+from lamella.methods.shares.objective import SharesBatch
+from lamella.physics.formation import absorbance
+from lamella.physics.geometry import RigidMotion
+from lamella.physics.phantoms import JointPhantom, random_joint_phantom
+from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
+from lamella.prepare.masks import by_height
+from lamella.prepare.overlap import (
+    SMALLEST_OVERLAP_PX,
+    KnownLayers,
+    closed,
+    closing,
+    layers_without_overlap,
+)
+from lamella.records import Radiograph
+from lamella.types import Absorbance, Mask
+
+WINDOW_PX = (128, 224)
+CROP_PX = (96, 160)
+FIELDS = ("absorbance", "soft", "upper_matte", "lower_matte", "window", "true_soft", "true_upper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharesPool:
+    """Samples in memory.
+
+    Args:
+        maps: (sample, field, row, col) float16, fields in the order of ``FIELDS``.
+        overlap: (sample, row, col) bool, pixels in both masks.
+        scale: (sample,) typical bone absorbance.
+    """
+
+    maps: np.ndarray
+    overlap: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, samples: Iterable[tuple[np.ndarray, np.ndarray, float]]) -> SharesPool:
+        """Stack samples made by :func:`sample_of`."""
+        maps, overlap, scale = zip(*samples, strict=True)
+        return cls(maps=np.stack(maps), overlap=np.stack(overlap), scale=np.asarray(scale))
+
+
+def closed_samples(
+    joint: LoadedJoint, count: int, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """Up to ``count`` overlaps made from one joint without overlap (random closing and motion)."""
+    radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
+    known = layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+    samples = []
+    for _ in range(count):
+        made = closed(known, random_motions(rng))
+        if made.overlap.sum() >= SMALLEST_OVERLAP_PX:
+            samples.append(sample_of(made, made.absorbance, rng))
+    return samples
+
+
+def random_motions(rng: np.random.Generator) -> dict[str, RigidMotion]:
+    """A closing of 2 to 30 px; often with a lateral shift, sometimes with a rotation."""
+    motions = closing(("upper", "lower"), int(rng.integers(2, 31)))
+    right = float(rng.integers(-6, 7)) if rng.random() < 0.5 else 0.0
+    turn = float(rng.normal(0.0, 2.0)) if rng.random() < 0.35 else 0.0
+    upper = RigidMotion(down_px=motions["upper"].down_px, right_px=right, rotation_deg=turn)
+    return {"upper": upper, "lower": motions["lower"]}
+
+
+def phantom_sample(seed: Sequence[int]) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """An overlapping phantom joint, or None when its bones came out apart."""
+    rng = np.random.default_rng(list(seed))
+    phantom = random_joint_phantom(rng, jsw_mm=float(rng.uniform(-2.2, 0.2)))
+    known = phantom_layers(phantom)
+    if known.overlap.sum() < SMALLEST_OVERLAP_PX:
+        return None
+    return sample_of(known, np.asarray(absorbance(phantom.intensity, 1 / 255)), rng)
+
+
+def phantom_layers(phantom: JointPhantom) -> KnownLayers:
+    """The true layers of a phantom, as the real joints' are held."""
+    return KnownLayers(
+        soft=phantom.soft_absorbance, bones=phantom.bone_absorbance, masks=phantom.masks
+    )
+
+
+def sample_of(
+    known: KnownLayers, observed: Absorbance, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """What the network sees and what is true, around the overlap.
+
+    Returns:
+        maps (field, row, col) float16, overlap (row, col) bool, scale.
+    """
+    names = by_height(known.masks)
+    masks = [_drawn_by_hand(known.masks[name], rng) for name in names]
+    seen = scene(observed, masks, NOMINAL_SPACING_MM)
+    maps = np.stack(_fields(seen, known, names[0]))
+    box = _window(known.overlap)
+    overlap = known.masks[names[0]] & known.masks[names[1]]
+    return maps[:, box[0], box[1]].astype(np.float16), overlap[box], seen.scale
+
+
+def shares_batch(pool: SharesPool, rng: np.random.Generator, size: int = 16) -> SharesBatch:
+    """Random crops of random samples, mirrored left to right half of the time."""
+    maps, overlap = [], []
+    chosen = rng.integers(len(pool.maps), size=size)
+    for index in chosen:
+        row, col = (
+            int(rng.integers(0, whole - part + 1))
+            for whole, part in zip(WINDOW_PX, CROP_PX, strict=True)
+        )
+        flip = -1 if rng.random() < 0.5 else 1
+        box = (slice(row, row + CROP_PX[0]), slice(col, col + CROP_PX[1]))
+        maps.append(pool.maps[index][:, box[0], box[1]][..., ::flip])
+        overlap.append(pool.overlap[index][box][..., ::flip])
+    return as_batch(np.stack(maps), np.stack(overlap), pool.scale[chosen])
+
+
+def as_batch(maps: np.ndarray, overlap: np.ndarray, scale: np.ndarray) -> SharesBatch:
+    """Tensors of some samples: maps (B, field, row, col), overlap (B, row, col), scale (B,)."""
+    tensors: Mapping[str, torch.Tensor] = {
+        name: torch.from_numpy(np.ascontiguousarray(maps[:, k], dtype=np.float32))
+        for k, name in enumerate(FIELDS)
+    }
+    return SharesBatch(
+        **tensors,
+        overlap=torch.from_numpy(np.ascontiguousarray(overlap, dtype=np.float32)),
+        scale=torch.from_numpy(np.asarray(scale, dtype=np.float32)),
+    )
+
+
+def _fields(seen: Scene, known: KnownLayers, upper: str) -> list[np.ndarray]:
+    return [
+        seen.absorbance,
+        seen.soft,
+        seen.mattes[0],
+        seen.mattes[1],
+        seen.correction_window(),
+        known.soft,
+        known.bones[upper],
+    ]
+
+
+def _drawn_by_hand(mask: Mask, rng: np.random.Generator) -> Mask:
+    choice = rng.random()
+    if choice < 0.65:
+        return mask
+    if choice < 0.77:
+        return np.asarray(ndimage.binary_dilation(mask))
+    if choice < 0.89:
+        return np.asarray(ndimage.binary_erosion(mask, border_value=1))
+    return np.roll(mask, tuple(rng.integers(-1, 2, size=2)), axis=(0, 1))
+
+
+def _window(overlap: Mask) -> tuple[slice, slice]:
+    spans = []
+    for axis, length in enumerate(WINDOW_PX):
+        occupied = np.flatnonzero(overlap.any(axis=1 - axis))
+        middle = (int(occupied[0]) + int(occupied[-1])) // 2
+        first = int(np.clip(middle - length // 2, 0, overlap.shape[axis] - length))
+        spans.append(slice(first, first + length))
+    return spans[0], spans[1]

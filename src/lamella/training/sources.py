@@ -1,0 +1,39 @@
+"""Training material: real joints from a data folder, phantoms, and pictures of other things."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from lamella.io.datasets import LoadedJoint, joint_rows, load_joint, mask_faults
+from lamella.physics.phantoms import JointPhantom, random_joint_phantom
+
+
+def sound_joints(manifest: Path) -> list[LoadedJoint]:
+    """All joints of a manifest whose masks can be right (:func:`lamella.io.datasets.mask_faults`)."""
+    loaded = (load_joint(row) for row in track(joint_rows(manifest), "reading joints"))
+    return [joint for joint in loaded if not mask_faults(joint.upper, joint.lower)]
+
+
+def phantoms(count: int, seed: int) -> Iterable[JointPhantom]:
+    """``count`` random joint phantoms, phantom ``i`` from (seed, i) alone."""
+    for number in track(range(count), "making phantoms"):
+        yield random_joint_phantom(np.random.default_rng([seed, number]))
+
+
+def everyday_images() -> list[np.ndarray]:
+    """Grey photographs that scikit-image carries, (256, 256) uint8: none shows a joint."""
+    from skimage import color, data, transform, util
+
+    names = ("camera", "coins", "page", "text", "moon", "astronaut", "chelsea", "coffee", "brick")
+    images = []
+    for name in names:
+        try:
+            image = getattr(data, name)()
+        except Exception:  # noqa: BLE001, S112 - a picture that is not in this installation
+            continue
+        grey = color.rgb2gray(image) if image.ndim == 3 else util.img_as_float(image)
+        side = min(grey.shape)
+        images.append(transform.resize(grey[:side, :side], (256, 256), anti_aliasing=True))
+    return [np.round(255 * image).astype(np.uint8) for image in images]

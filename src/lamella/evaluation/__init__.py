@@ -1,0 +1,1 @@
+"""Metrics and experiments behind ``lamella evaluate``."""

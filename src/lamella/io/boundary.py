@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from lamella.records import LamellaError
 
@@ -56,10 +57,15 @@ def quiet_libraries() -> Iterator[None]:
 @contextmanager
 def quiet_native_code() -> Iterator[None]:
     """Discard what compiled codecs print on the standard error stream, for the whole process."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+    if sys.stderr is not None:
+        sys.stderr.flush()
     try:
-        with open(os.devnull, "wb") as nowhere:
+        kept = os.dup(2)
+    except OSError:
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
             yield
     finally:
@@ -82,7 +88,7 @@ def refuse_unusable_file(path: Path) -> None:
     if size == 0:
         raise LamellaError("the file is empty: copy or export it again")
     if size > MAX_FILE_BYTES:
-        raise LamellaError(f"the file holds {size:,} bytes, more than an image needs: export it again")
+        raise LamellaError(f"the file holds {size} bytes, more than an image: export it again")
 
 
 def refuse_dimensions(rows: int, cols: int, layers: int = 1) -> None:
@@ -105,7 +111,7 @@ def refuse_dimensions(rows: int, cols: int, layers: int = 1) -> None:
         )
 
 
-def checked_spacing(spacing_mm: float | None) -> float | None:
+def checked_spacing(spacing_mm: Any) -> float | None:
     """The spacing a user gave, in mm, or None.
 
     Raises:

@@ -6,6 +6,7 @@ cannot be right (``reference`` in the BLS-GAN data: upper and lower mask on the 
 """
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,9 @@ def joint_rows(manifest: Path | str) -> list[JointRow]:
     """
     path = Path(manifest)
     if not path.is_file():
-        raise LamellaError(f"expected a manifest, found no file {path.name!r}: give train.json or LS_K1_*")
+        raise LamellaError(
+            f"expected a manifest, found no file {path.name!r}: give train.json or LS_K1_*"
+        )
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
@@ -101,7 +104,9 @@ def load_joint(row: JointRow) -> LoadedJoint:
         LamellaError: a mask has another size than its image.
     """
     pixels = np.asarray(PillowImage.open(row.image).convert("L"), dtype=np.float32) / 255.0
-    masks = [np.asarray(PillowImage.open(path).convert("L")) > 127 for path in (row.upper, row.lower)]
+    masks = [
+        np.asarray(PillowImage.open(path).convert("L")) > 127 for path in (row.upper, row.lower)
+    ]
     for path, mask in zip((row.upper, row.lower), masks, strict=True):
         if mask.shape != pixels.shape:
             raise LamellaError(f"{path.name}: mask of shape {mask.shape}, image {pixels.shape}")
@@ -131,7 +136,9 @@ def mask_faults(upper: Mask, lower: Mask) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def joint_grouped_fold(rows: Sequence[JointRow], fold: int = 0, folds: int = 5) -> tuple[list[JointRow], list[JointRow]]:
+def joint_grouped_fold(
+    rows: Sequence[JointRow], fold: int = 0, folds: int = 5
+) -> tuple[list[JointRow], list[JointRow]]:
     """Split rows by joint, never through one: (the rest, fold number ``fold`` of ``folds``).
 
     Joints are dealt out in sorted order, so the split depends on nothing but the names.
@@ -174,13 +181,15 @@ def _resolve(root: Path, name: str) -> Path:
 
 def _refuse_missing(manifest: Path, rows: Iterable[JointRow]) -> None:
     missing = [
-        str(path.relative_to(manifest.parent))
+        os.path.relpath(path, manifest.parent)
         for row in rows
         for path in (row.image, row.upper, row.lower)
         if not path.is_file()
     ]
     if missing:
-        raise LamellaError(f"{manifest.name} names {len(missing)} missing files: {', '.join(missing)}")
+        raise LamellaError(
+            f"{manifest.name} names {len(missing)} missing files: {', '.join(missing)}"
+        )
 
 
 def _mean_row(mask: Mask) -> float:

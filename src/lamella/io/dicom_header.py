@@ -92,7 +92,9 @@ def header_warnings(header: Dataset) -> tuple[str, ...]:
     """Warnings about the kind of image: modality and burned-in text."""
     warnings = []
     modality = code(header, "Modality")
-    if modality not in RADIOGRAPHS:
+    if not modality:
+        warnings.append("the header states no modality: it may not be a radiograph")
+    elif modality not in RADIOGRAPHS:
         shown = f"modality {modality}" if modality in OTHER_MODALITIES else "the stated modality"
         warnings.append(f"{shown} is not a radiograph")
     if code(header, "BurnedInAnnotation") == "YES":

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
 
-from lamella.io.boundary import refuse_dimensions
+from lamella.io.boundary import quiet_native_code, refuse_dimensions
 from lamella.io.tiff import deep_tiff_samples, is_tiff
 from lamella.records import UNKNOWN_FLOAT_GREY_LEVEL, LamellaError, Radiograph
 from lamella.types import Image
@@ -25,6 +26,7 @@ EXIF_ORIENTATION = 274
 FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 GREY_TOLERANCE = 2.0 / 255.0
 COLOURED_MARK = 32.0 / 255.0
+COLOURED_FRACTION = 0.02
 BRIGHT_BORDER = 0.08
 SATURATED_FRACTION = 0.01
 
@@ -41,9 +43,9 @@ class Samples:
         warnings: what was noticed while decoding.
     """
 
-    values: NDArray[np.generic]
+    values: NDArray[Any]
     bits: int | None = None
-    alpha: NDArray[np.generic] | None = None
+    alpha: NDArray[Any] | None = None
     low_is_bright: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -84,10 +86,11 @@ def decode_raster(data: bytes) -> Samples:
         deep = deep_tiff_samples(data) if is_tiff(data) else None
         if deep is not None:
             return Samples(values=deep.values, alpha=deep.alpha, low_is_bright=deep.low_is_bright)
-        return _decode_pillow(data)
+        with quiet_native_code():
+            return _decode_pillow(data)
     except LamellaError:
         raise
-    except PillowImage.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise LamellaError(
             "expected a PNG, JPEG, BMP, TIFF or DICOM image, got something else or a cut file: "
             "export it as PNG"
@@ -100,11 +103,12 @@ def decode_raster(data: bytes) -> Samples:
         raise LamellaError("the file is truncated or damaged: copy or export it again") from None
 
 
-def grey_of(values: NDArray[np.generic]) -> tuple[NDArray[np.generic], tuple[str, ...]]:
+def grey_of(values: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """The one grey channel of ``values``, (row, col), and warnings.
 
     Channels count as equal when they differ by at most ``GREY_TOLERANCE`` of the range on
-    average, which covers the ripple of colour JPEG.
+    average, which covers the ripple of colour JPEG, and when at most ``COLOURED_FRACTION`` of
+    the pixels are plainly coloured, which covers an arrow or a label.
 
     Raises:
         LamellaError: a colour photograph.
@@ -116,13 +120,15 @@ def grey_of(values: NDArray[np.generic]) -> tuple[NDArray[np.generic], tuple[str
     spread = high - low
     if not spread.any():
         return channels[0], ()
-    full = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
-    if float(spread.mean()) > GREY_TOLERANCE * full:
-        raise LamellaError("expected a grey radiograph, got a colour photograph: export it as grey")
+    top = float(high.max())
+    full = 1.0 if values.dtype.kind == "f" else next((s for s in FULL_SCALES if top <= s), top)
     marks = float((spread > COLOURED_MARK * full).mean())
-    warnings = ("coloured marks lie over the radiograph: their pixels are not X-ray values",)
-    mean = np.mean(values, axis=2, dtype=np.float32)
-    return np.asarray(mean), warnings if marks > 0 else ()
+    if float(spread.mean()) > GREY_TOLERANCE * full or marks > COLOURED_FRACTION:
+        raise LamellaError("expected a grey radiograph, got a colour photograph: export it as grey")
+    mean = np.asarray(np.mean(values, axis=2, dtype=np.float32))
+    if marks == 0.0:
+        return mean, ()
+    return mean, ("coloured marks lie over the radiograph: their pixels are not X-ray values",)
 
 
 def appearance_warnings(pixels: Image, grey_level: float) -> tuple[str, ...]:
@@ -153,7 +159,8 @@ def appearance_warnings(pixels: Image, grey_level: float) -> tuple[str, ...]:
 
 def _border_median(pixels: Image) -> float:
     width = max(1, round(0.05 * min(pixels.shape)))
-    edges = (pixels[:width], pixels[-width:], pixels[width:-width, :width], pixels[width:-width, -width:])
+    middle = pixels[width:-width]
+    edges = (pixels[:width], pixels[-width:], middle[:, :width], middle[:, -width:])
     return float(np.median(np.concatenate([edge.ravel() for edge in edges])))
 
 
@@ -171,7 +178,7 @@ def _decode_pillow(data: bytes) -> Samples:
     with PillowImage.open(io.BytesIO(data), formats=FORMATS) as image:
         refuse_dimensions(image.height, image.width)
         if getattr(image, "n_frames", 1) > 1:
-            raise LamellaError("expected one image, got several pages: save the page you want alone")
+            raise LamellaError("expected one image, got several pages: save one page alone")
         warnings = _orientation_warning(image)
         bits = _png_significant_bits(data)
         if _is_png_of(data, depth=16, colour=2):
@@ -183,7 +190,7 @@ def _decode_pillow(data: bytes) -> Samples:
     return Samples(values=values, bits=bits, alpha=alpha, warnings=warnings)
 
 
-def _arrays(image: PillowImage.Image) -> tuple[NDArray[np.generic], NDArray[np.generic] | None]:
+def _arrays(image: PillowImage.Image) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Samples and opacity of an opened image, whatever its mode."""
     if image.mode in ("L", "F", "I") or image.mode.startswith("I;16"):
         values = np.array(image)
@@ -219,24 +226,28 @@ def _png_significant_bits(data: bytes) -> int | None:
     return None
 
 
-def _png_colour_16(data: bytes) -> NDArray[np.generic]:
+def _png_colour_16(data: bytes) -> NDArray[Any]:
     """16-bit colour samples: Pillow unpacks one byte of each sample, so both are read in turn."""
     halves = []
     for layout in ("RGB;16B", "RGB;16L"):
         with PillowImage.open(io.BytesIO(data), formats=("PNG",)) as image:
-            image.tile = [tile._replace(args=layout) for tile in image.tile]
+            image.tile = [_with_layout(tile, layout) for tile in image.tile]
             halves.append(np.array(image, dtype=np.uint16))
     return halves[0] * np.uint16(256) + halves[1]
 
 
-def _refuse_transparency(alpha: NDArray[np.generic] | None) -> None:
+def _with_layout(tile: Any, layout: str) -> Any:
+    """The same tile of an opened image (a plain or a named tuple), unpacked another way."""
+    parts = (*tile[:3], layout)
+    return tile._make(parts) if hasattr(tile, "_make") else parts
+
+
+def _refuse_transparency(alpha: NDArray[Any] | None) -> None:
     if alpha is not None and alpha.min() != alpha.max():
         raise LamellaError("the image has transparent pixels: flatten it and save it as grey")
 
 
-def _intensity(
-    grey: NDArray[np.generic], samples: Samples
-) -> tuple[Image, float, tuple[str, ...]]:
+def _intensity(grey: NDArray[Any], samples: Samples) -> tuple[Image, float, tuple[str, ...]]:
     """Intensity in [0, 1], grey level and warnings of one grey channel."""
     if samples.values.dtype.kind == "f":
         pixels, grey_level = _float_intensity(grey), UNKNOWN_FLOAT_GREY_LEVEL
@@ -247,7 +258,7 @@ def _intensity(
     return (1.0 - pixels if samples.low_is_bright else pixels), grey_level, warnings
 
 
-def _float_intensity(grey: NDArray[np.generic]) -> Image:
+def _float_intensity(grey: NDArray[Any]) -> Image:
     values = np.asarray(grey, dtype=np.float64)
     if not np.isfinite(values).all():
         raise LamellaError("the image holds NaN or infinite values: fill or crop them first")

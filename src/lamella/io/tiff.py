@@ -22,8 +22,8 @@ SEPARATE_PLANES = 2
 class DeepTiff:
     """Samples of one page: ``values`` (row, col) or (row, col, channel), ``alpha`` (row, col)."""
 
-    values: NDArray[np.generic]
-    alpha: NDArray[np.generic] | None
+    values: NDArray[Any]
+    alpha: NDArray[Any] | None
     low_is_bright: bool
 
 
@@ -43,7 +43,7 @@ def deep_tiff_samples(data: bytes) -> DeepTiff | None:
     """
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         if len(tiff.pages) > 1:
-            raise LamellaError("expected one image, got several pages: save the page you want alone")
+            raise LamellaError("expected one image, got several pages: save one page alone")
         page: Any = tiff.pages[0]
         layers = int(page.samplesperpixel) * int(page.imagedepth)
         refuse_dimensions(int(page.imagelength), int(page.imagewidth), layers)
@@ -55,7 +55,12 @@ def deep_tiff_samples(data: bytes) -> DeepTiff | None:
         except (ValueError, ImportError, KeyError) as error:
             if not _lacks_codec(error):
                 raise
-            return _refuse_codec(page)
+            _refuse_unless_plain_grey(page)
+            return None
+    if values.dtype.kind not in "uif":
+        raise LamellaError(
+            f"expected integer or real values, got {values.dtype}: export it as grey"
+        )
     return _split(page, values)
 
 
@@ -80,13 +85,13 @@ def _lacks_codec(error: Exception) -> bool:
     return "imagecodecs" in str(error) or "requires" in str(error)
 
 
-def _refuse_codec(page: Any) -> None:
-    if int(page.samplesperpixel) == 1 and int(page.photometric) == BLACK_IS_ZERO:
-        return None
-    raise LamellaError("this TIFF compression is not supported: save it uncompressed or as PNG")
+def _refuse_unless_plain_grey(page: Any) -> None:
+    """Pillow keeps all bits of one grey sample with black at 0, and of nothing else."""
+    if int(page.samplesperpixel) != 1 or int(page.photometric) != BLACK_IS_ZERO:
+        raise LamellaError("this TIFF compression is not supported: save it uncompressed or as PNG")
 
 
-def _split(page: Any, values: NDArray[np.generic]) -> DeepTiff:
+def _split(page: Any, values: NDArray[Any]) -> DeepTiff:
     """Separate colour from opacity; channels last."""
     low_is_bright = int(page.photometric) == WHITE_IS_ZERO
     samples = int(page.samplesperpixel)

@@ -1,0 +1,1 @@
+"""Network building blocks in PyTorch; no anatomy in here."""

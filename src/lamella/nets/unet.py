@@ -1,15 +1,16 @@
 """A light residual U-Net in PyTorch, sized for CPUs; no anatomy in here."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-Tensor = torch.Tensor
+
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with group normalisation and a shortcut: (B, in, H, W) -> (B, out, H, W)."""
+    """Two 3x3 convolutions, group normalisation, a shortcut: (B, in, H, W) -> (B, out, H, W)."""
 
     def __init__(self, channels_in: int, channels_out: int, dilation: int = 1) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class ResidualUNet(nn.Module):
     def __init__(self, channels_in: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.widths = tuple(widths)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.stem = nn.Sequential(
             nn.Conv2d(channels_in, widths[0], 3, padding=1), nn.SiLU(inplace=True)
         )

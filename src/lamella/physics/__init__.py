@@ -1,0 +1,1 @@
+"""Image formation, soft tissue, geometry and phantoms: no anatomy but the phantoms', no files."""

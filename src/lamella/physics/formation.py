@@ -32,7 +32,7 @@ def absorbance(intensity: Array, grey_level: float) -> Array:
 
 
 def intensity(absorbance: Array) -> Array:
-    """Intensity of an absorbance, any shape: ``I = 1 - exp(-a)``, the inverse of :func:`absorbance`."""
+    """Intensity of an absorbance, any shape: ``I = 1 - exp(-a)``, inverting :func:`absorbance`."""
     return -array_namespace(absorbance).expm1(-absorbance)
 
 
@@ -86,7 +86,9 @@ def shares_of_present(logits: Array, presence: Array) -> Array:
     xp = array_namespace(logits)
     weights = presence * xp.exp(logits - xp.max(logits, axis=-3, keepdims=True))
     total = xp.sum(weights, axis=-3, keepdims=True)
-    return xp.where(total > SMALLEST_PRESENCE, weights / xp.clip(total, SMALLEST_PRESENCE, None), 0.0)
+    return xp.where(
+        total > SMALLEST_PRESENCE, weights / xp.clip(total, SMALLEST_PRESENCE, None), 0.0
+    )
 
 
 def bls_gan_composition(layer_images: Array, masks: Array, k: float) -> Array:

@@ -52,7 +52,7 @@ def move(layer: Absorbance, motion: RigidMotion, order: int = 3) -> Absorbance:
     inverse = np.array([[cosine, sine], [-sine, cosine]])
     rows, cols = layer.shape
     centre = np.array(motion.centre_px or ((rows - 1) / 2, (cols - 1) / 2))
-    offset = centre - inverse @ (centre + (motion.down_px, motion.right_px))
+    offset = centre - inverse @ ((*centre, motion.down_px, motion.right_px))
     moved = ndimage.affine_transform(
         np.asarray(layer, np.float64), inverse, offset, order=order, mode="grid-constant"
     )

@@ -12,7 +12,6 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import LinearOperator, cg
 
 from lamella.physics.multigrid import Multigrid
-
 from lamella.records import LamellaError
 from lamella.types import Absorbance, Mask
 
@@ -128,9 +127,7 @@ def _filled_on_coarse_grid(
     coarse = harmonic_fill(_block_mean(values, step), unknown, ~known & ~unknown)
     rows, cols = values.shape
     at = [(np.arange(length) + 0.5) / step - 0.5 for length in (rows, cols)]
-    return ndimage.map_coordinates(
-        coarse, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest"
-    )
+    return ndimage.map_coordinates(coarse, np.meshgrid(*at, indexing="ij"), order=1, mode="nearest")
 
 
 def _solve(values: Absorbance, unknown: Mask, known: Mask) -> np.ndarray:

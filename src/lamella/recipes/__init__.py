@@ -1,0 +1,1 @@
+"""One training recipe per network: functions that return complete configurations."""

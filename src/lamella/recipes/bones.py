@@ -1,6 +1,6 @@
 """Recipe: the segmentation network, on real joints and phantoms, for two CPU cores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from lamella.methods.bones.infer import largest_part, normalised
 from lamella.methods.bones.networks import BonesNetwork
 from lamella.methods.bones.objective import bones_loss
 from lamella.training.bones_data import BonesPool, bones_batch, joints_in_memory
-from lamella.training.loop import Job, Schedule
+from lamella.training.loop import Job, Schedule, fit
+from lamella.training.publish import Release, plain, release
 from lamella.training.sources import everyday_images, phantoms, sound_joints
 
 
@@ -33,6 +34,30 @@ class BonesRecipe:
     batch: int = 16
     widths: tuple[int, ...] = (24, 48, 72, 96)
     schedule: Schedule = Schedule(steps=2000, chunk_steps=250)  # noqa: RUF009 - frozen
+
+
+def train(data: Path, out: Path, steps: int | None = None) -> Path:
+    """Train, or go on training, and write ``bones.onnx`` with its model card to ``out``.
+
+    Args:
+        data: folder with ``train.json``.
+        out: folder of the run.
+        steps: instead of the recipe's.
+    """
+    recipe = BonesRecipe(data=data)
+    if steps is not None:
+        recipe = replace(recipe, schedule=replace(recipe.schedule, steps=steps))
+    job = bones_job(recipe)
+    network = fit(job, out)
+    about = Release(
+        name="bones",
+        purpose="masks of the upper and the lower bone of a finger joint, which may overlap",
+        recipe=plain(recipe),
+        outputs=("masks", "whole"),
+        channels=1,
+        held_out=job.validate(network),
+    )
+    return release(network, out, about)
 
 
 def bones_job(recipe: BonesRecipe) -> Job:

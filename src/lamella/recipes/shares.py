@@ -1,6 +1,6 @@
 """Recipe: the share network, on closed real joints and phantoms, for two CPU cores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from torch import nn
 from lamella.io.datasets import LoadedJoint, joint_grouped_fold
 from lamella.methods.shares.networks import SharesNetwork
 from lamella.methods.shares.objective import shares_loss
-from lamella.training.loop import Job, Schedule
+from lamella.training.calibration import fitted_calibration
+from lamella.training.loop import Job, Schedule, fit
+from lamella.training.publish import Release, plain, release
 from lamella.training.shares_data import (
     SharesPool,
     as_batch,
@@ -42,8 +44,34 @@ class SharesRecipe:
     closings_per_joint: int = 10
     phantom_count: int = 700
     batch: int = 16
-    widths: tuple[int, ...] = (32, 48, 64, 96, 128)
+    widths: tuple[int, ...] = (48, 64, 96, 128)
     schedule: Schedule = Schedule(steps=6000, chunk_steps=300, learning_rate=2e-3)  # noqa: RUF009
+
+
+def train(data: Path, out: Path, steps: int | None = None) -> Path:
+    """Train, or go on training, calibrate, and write ``shares.onnx`` with its card to ``out``.
+
+    Args:
+        data: folder with ``train.json``.
+        out: folder of the run.
+        steps: instead of the recipe's.
+    """
+    recipe = SharesRecipe(data=data)
+    if steps is not None:
+        recipe = replace(recipe, schedule=replace(recipe.schedule, steps=steps))
+    job = shares_job(recipe, out)
+    network = fit(job, out)
+    _, held_out = split_joints(data)
+    about = Release(
+        name="shares",
+        purpose="share of the bone absorbance that belongs to each of two overlapping bones",
+        recipe=plain(recipe),
+        outputs=("shares",),
+        channels=4,
+        held_out=job.validate(network),
+        extra={"calibration": fitted_calibration(network, held_out, recipe.schedule.seed).table()},
+    )
+    return release(network, out, about)
 
 
 def shares_job(recipe: SharesRecipe, cache: Path) -> Job:
@@ -60,7 +88,7 @@ def shares_job(recipe: SharesRecipe, cache: Path) -> Job:
 
 
 def split_joints(data: Path) -> tuple[list[LoadedJoint], list[LoadedJoint]]:
-    """Joints without overlap of ``train.json``: four fifths to train, a joint-grouped fifth to judge."""
+    """Joints without overlap of ``train.json``: to train on, and a joint-grouped fifth to judge."""
     joints = [joint for joint in sound_joints(data / "train.json") if not joint.is_overlapping]
     training_rows, _ = joint_grouped_fold([joint.row for joint in joints])
     names = {row.joint for row in training_rows}

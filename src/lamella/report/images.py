@@ -19,8 +19,10 @@ LONGEST_SIDE_PX = 768
 ZERO_CODE = 128
 CODE_STEPS = 127
 OUTLINE_PAD_PX = 4
-OUTLINE_KERNEL = (0.05, 0.25, 0.4, 0.25, 0.05)
+OUTLINE_KERNEL = (0.1, 0.24, 0.32, 0.24, 0.1)
+OUTLINE_PASSES = 8
 
+PageImage = Float[np.ndarray, "page_rows page_cols"]
 Codes = UInt8[np.ndarray, "rows cols"]
 ColourMap = UInt8[np.ndarray, "256 3"]
 
@@ -76,7 +78,7 @@ def page_size(shape: tuple[int, int]) -> tuple[int, int]:
     return (max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor)))
 
 
-def reduced(values: Image) -> Image:
+def reduced(values: Image) -> PageImage:
     """A map at the size of the page, by area averaging; unchanged when it already fits."""
     rows, cols = page_size((values.shape[0], values.shape[1]))
     if (rows, cols) == values.shape:
@@ -105,10 +107,10 @@ def diverging_map() -> ColourMap:
 
 
 def sequential_map() -> ColourMap:
-    """From black at 0 through violet and rose to pale yellow, lightness rising all the way."""
+    """From black at 0 through violet and rose to yellow, lightness rising all the way."""
     amount = np.arange(256) / 255.0
-    hue_deg = 285.0 + 175.0 * amount**1.1
-    return _srgb(0.13 + 0.82 * amount, 0.17 * np.sin(np.pi * amount**0.8) ** 0.8, hue_deg)
+    hue_deg = 285.0 + 180.0 * amount**1.1
+    return _srgb(0.13 + 0.77 * amount, 0.17 * np.minimum(1.0, 3.0 * amount) ** 0.8, hue_deg)
 
 
 def css_gradient(colours: ColourMap, stops: int = 17) -> str:
@@ -123,7 +125,7 @@ def flat_hex(colours: ColourMap) -> str:
 
 
 def outline_path(mask: Mask) -> str:
-    """Outline of a mask as SVG path data in pixel units, smoothed by less than half a pixel.
+    """Outline of a mask as SVG path data in pixel units, smoothed over a few pixels.
 
     Where the mask touches the border of the image the outline runs on outside it, so that no
     line is drawn along the border. An empty mask gives an empty string.
@@ -139,7 +141,7 @@ def _srgb(lightness: np.ndarray, chroma: np.ndarray, hue_deg: np.ndarray) -> Col
     oklab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)
     linear = np.clip((oklab @ _OKLAB_TO_LMS.T) ** 3 @ _LMS_TO_LINEAR_RGB.T, 0.0, 1.0)
     curved = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
-    return np.rint(255.0 * np.clip(curved, 0.0, 1.0)).astype(np.uint8)
+    return np.asarray(np.rint(255.0 * np.clip(curved, 0.0, 1.0)), np.uint8)
 
 
 def _hex(colour: Sequence[int] | np.ndarray) -> str:
@@ -189,11 +191,13 @@ def _take(
 
 
 def _smoothed(loop: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
-    half = len(OUTLINE_KERNEL) // 2
-    shifted = (
-        weight * np.roll(loop, step - half, axis=0) for step, weight in enumerate(OUTLINE_KERNEL)
-    )
-    return np.sum(list(shifted), axis=0)
+    """The loop averaged along itself, a few pixel sides in either direction."""
+    for _ in range(OUTLINE_PASSES):
+        shifted = [
+            weight * np.roll(loop, step, axis=0) for step, weight in enumerate(OUTLINE_KERNEL, -2)
+        ]
+        loop = np.sum(shifted, axis=0)
+    return loop
 
 
 def _loop_data(points: Float[np.ndarray, "points 2"]) -> str:

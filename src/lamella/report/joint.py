@@ -93,12 +93,12 @@ def residual_map(layers: Layers) -> dict[str, Any]:
     """
     levels = layers.residual() / layers.radiograph.grey_level
     largest = float(np.abs(levels).max())
-    scale = max(largest, HALF_A_GREY_LEVEL)
+    scale = _printed_scale(largest)
     return {
         "key": "residual",
         "largest": wording.at_most(largest),
         "exact": largest < HALF_A_GREY_LEVEL,
-        "scale": wording.at_most(scale),
+        "scale": wording.significant(scale),
         "map": _signed(levels, scale),
         "restored": wording.counted(int(layers.saturated.sum()), "saturated pixel"),
     }
@@ -138,7 +138,7 @@ def compared(layers: Layers, name: str, truth: Image) -> dict[str, Any]:
     rmse = float(np.sqrt(np.mean(error[region] ** 2)))
     inside = np.abs(error) <= NORMAL_90 * layers.share_sd_in_intensity(name)
     levels = error / layers.radiograph.grey_level
-    scale = max(float(np.quantile(np.abs(levels[region]), 0.995)), HALF_A_GREY_LEVEL)
+    scale = _printed_scale(float(np.quantile(np.abs(levels[region]), 0.995)))
     return {
         "key": f"error-{name}",
         "bone": name,
@@ -148,7 +148,7 @@ def compared(layers: Layers, name: str, truth: Image) -> dict[str, Any]:
         "rmse_intensity": f"{rmse:.4f}",
         "psnr": f"{-20.0 * np.log10(rmse):.1f} dB" if rmse > 0 else "no error",
         "coverage": wording.percent(float(inside[region].mean())) if overlap.any() else None,
-        "scale": wording.at_most(scale),
+        "scale": wording.significant(scale),
         "map": _signed(levels, scale),
     }
 
@@ -180,7 +180,7 @@ def facts(layers: Layers) -> list[tuple[str, str]]:
         ("Image", size),
         ("Pixel spacing", wording.spacing(radiograph)),
         ("Pixel values", str(radiograph.intensity_scale)),
-        ("Grey levels of the source", f"steps of 1/{wording.source_levels(radiograph.grey_level)}"),
+        ("Source grey levels", f"steps of 1/{wording.source_levels(radiograph.grey_level)}"),
         ("Segmentation", f"{masks.origin}, confidence {masks.confidence:.2f}"),
         ("Method", layers.method),
         ("Overlap", wording.counted(int(masks.overlap.sum()), "pixel")),
@@ -251,6 +251,11 @@ def _is_simulated(layers: Layers) -> bool:
         radiograph.intensity_scale is IntensityScale.SIMULATED
         or radiograph.spacing_source is SpacingSource.PHANTOM
     )
+
+
+def _printed_scale(largest: float) -> float:
+    """End of a signed colour bar: two digits, so that what is printed is what is drawn."""
+    return float(wording.at_most(max(largest, HALF_A_GREY_LEVEL)))
 
 
 def _signed(levels: Image, scale: float) -> dict[str, Any]:

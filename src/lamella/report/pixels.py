@@ -27,6 +27,10 @@ def payload(layers: Layers, pictures: Mapping[str, Image]) -> dict[str, Any]:
         "shares": {bone_key(name): _share_image(layers, name) for name in layers.bone_absorbance},
         "outlines": {bone_key(name): _outline(mask) for name, mask in layers.masks.items()},
         "overlap": _outline(layers.masks.overlap),
+        "seams": {
+            bone_key(name): _outline(layers.masks.overlap & mask)
+            for name, mask in layers.masks.items()
+        },
         "size": images.page_size(layers.radiograph.shape),
         "source": layers.radiograph.shape,
         "levels": wording.source_levels(layers.radiograph.grey_level),

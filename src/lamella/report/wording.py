@@ -58,7 +58,7 @@ def spacing(radiograph: Radiograph) -> str:
     spacing_mm = radiograph.pixel_spacing_mm
     if spacing_mm is None:
         return "spacing unknown: no millimetres"
-    return f"{significant(spacing_mm, 3)} mm per pixel, {radiograph.spacing_source}"
+    return f"{spacing_mm:.4g} mm per pixel, {radiograph.spacing_source}"
 
 
 def command(line: str) -> str:

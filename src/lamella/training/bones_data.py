@@ -39,7 +39,7 @@ def bones_batch(pool: BonesPool, rng: np.random.Generator, size: int = 16) -> Bo
     shifted and stretched, and vary in gain, contrast, blur and noise. No joints: upside-down,
     sideways and greatly enlarged joints, mosaics of joints, textures and given images.
     """
-    joints = int(round(0.8 * size))
+    joints = round(0.8 * size)
     chosen = rng.integers(len(pool.pixels), size=joints)
     pixels, masks = _warp(pool.pixels[chosen], pool.masks[chosen], rng)
     negatives = np.stack([no_joint(pool, rng) for _ in range(size - joints)])
@@ -149,7 +149,9 @@ def _tensor(array: np.ndarray) -> Tensor:
 
 
 def joints_in_memory(
-    pixels: Sequence[np.ndarray], masks: Sequence[np.ndarray], is_thumb: Sequence[bool],
+    pixels: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray],
+    is_thumb: Sequence[bool],
     others: Sequence[np.ndarray] = (),
 ) -> BonesPool:
     """Stack joints of one size into a :class:`BonesPool`; intensities in [0, 1] become uint8."""

@@ -75,8 +75,12 @@ def fit(job: Job, folder: Path) -> nn.Module:
         gradient_clip_val=job.schedule.gradient_norm,
         callbacks=[
             EMAWeightAveraging(decay=job.schedule.ema_decay),
-            ModelCheckpoint(dirpath=folder, filename="last", save_on_train_epoch_end=True,
-                            enable_version_counter=False),
+            ModelCheckpoint(
+                dirpath=folder,
+                filename="last",
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
+            ),
         ],
         logger=CSVLogger(folder, name="", version="log"),
         reload_dataloaders_every_n_epochs=1,

@@ -11,7 +11,7 @@ from lamella.physics.phantoms import JointPhantom, random_joint_phantom
 
 
 def sound_joints(manifest: Path) -> list[LoadedJoint]:
-    """All joints of a manifest whose masks can be right (:func:`lamella.io.datasets.mask_faults`)."""
+    """Joints of a manifest whose masks can be right (:func:`~lamella.io.datasets.mask_faults`)."""
     loaded = (load_joint(row) for row in track(joint_rows(manifest), "reading joints"))
     return [joint for joint in loaded if not mask_faults(joint.upper, joint.lower)]
 
@@ -31,7 +31,7 @@ def everyday_images() -> list[np.ndarray]:
     for name in names:
         try:
             image = getattr(data, name)()
-        except Exception:  # noqa: BLE001, S112 - a picture that is not in this installation
+        except Exception:  # noqa: BLE001 - a picture that is not in this installation
             continue
         grey = color.rgb2gray(image) if image.ndim == 3 else util.img_as_float(image)
         side = min(grey.shape)

@@ -1,0 +1,1 @@
+"""The shipped networks, and the only place that joins them to the methods by name."""

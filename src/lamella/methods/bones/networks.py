@@ -29,11 +29,11 @@ class BonesNetwork(nn.Module):
         self.fold = nn.PixelUnshuffle(2)
         self.unet = ResidualUNet(4, widths)
         self.masks = nn.Sequential(nn.Conv2d(widths[0], 8, 3, padding=1), nn.PixelShuffle(2))
-        self.image = nn.Linear(2 * widths[-1], 2)
+        self.whole = nn.Linear(2 * widths[-1], 2)
 
     def forward(self, radiograph: Tensor) -> BonesOutput:
         """Logits for both masks and for the image as a whole."""
         features = self.unet(self.fold(radiograph))
         bottom = features[0]
         pooled = torch.cat([bottom.mean(dim=(2, 3)), bottom.amax(dim=(2, 3))], dim=1)
-        return BonesOutput(self.masks(features[-1]), self.image(pooled))
+        return BonesOutput(self.masks(features[-1]), self.whole(pooled))

@@ -1,17 +1,18 @@
 """From a radiograph and bone masks to layers that recompose it exactly."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from lamella.physics.formation import shares_of_present, split_by_shares
-from lamella.physics.soft_tissue import NOMINAL_SPACING_MM, matte, soft_tissue_under
+from lamella.methods.shares.calibrate import Calibration
+from lamella.physics.formation import shares_of_present
+from lamella.physics.soft_tissue import matte, soft_tissue_under
 from lamella.types import Absorbance, BoneStack, Image, Mask
 
 SharesRunner = Callable[[np.ndarray], np.ndarray]
-"""Features (B, 4, H, W) -> share logit, log SD of the share, soft-tissue correction (B, 3, H, W)."""
+"""Features (B, 4, H, W) -> share logit, log SD of the share, soft correction (B, 3, H, W)."""
 
 PX_MULTIPLE = 16
 CONTEXT_PX = 40
@@ -51,15 +52,6 @@ class Scene:
         return (self.mattes.max(axis=0) * (1.0 - step**2 * (3.0 - 2.0 * step))).astype(np.float32)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Separation:
-    """Absorbance of each layer and the (uncalibrated) SD of the share, (row, col) each."""
-
-    soft: Absorbance
-    bones: BoneStack
-    share_sd: Image
-
-
 def scene(absorbance: Absorbance, masks: Sequence[Mask], pixel_spacing_mm: float) -> Scene:
     """Prepare a joint: soft edges, soft tissue, scale.
 
@@ -76,26 +68,43 @@ def scene(absorbance: Absorbance, masks: Sequence[Mask], pixel_spacing_mm: float
     return Scene(absorbance=absorbance, soft=soft, mattes=mattes, scale=max(scale, 1e-3))
 
 
-def separate_scene(joint: Scene, runner: SharesRunner) -> Separation:
-    """Run the network around the overlap (and on its mirror image) and apply the exact head.
+def separate_scene(
+    joint: Scene, runner: SharesRunner, calibration: Calibration
+) -> tuple[Absorbance, BoneStack, Image]:
+    """Run the network around the overlap (and on its mirror image).
 
     Args:
         joint: see :class:`Scene`.
         runner: the network.
+        calibration: of its standard deviations.
+
+    Returns:
+        soft-tissue absorbance (row, col), share of each bone (2, row, col), calibrated
+        standard deviation of the share (row, col).
     """
-    logits = np.zeros((2, *joint.absorbance.shape), np.float32)
-    share_sd = np.zeros(joint.absorbance.shape, np.float32)
-    soft = np.array(joint.soft)
+    logits = np.zeros_like(joint.mattes)
+    soft, share_sd = np.array(joint.soft), np.zeros_like(joint.soft)
     if joint.both.any():
         box = overlap_box(joint.both)
         share, log_sd, correction = _mirrored_mean(joint.features()[:, box[0], box[1]], runner)
         logits[0][box] = share
         share_sd[box] = np.exp(log_sd) * joint.both[box]
-        window = joint.correction_window()[box]
-        soft[box] += joint.scale * window * correction
+        soft[box] += joint.scale * joint.correction_window()[box] * correction
+    soft = np.clip(soft, 0.0, joint.absorbance)
     shares = shares_of_present(logits, joint.mattes)
-    soft, bones = split_by_shares(joint.absorbance, soft, shares)
-    return Separation(soft=soft, bones=bones, share_sd=share_sd)
+    spread = spread_of_layers(joint.absorbance, soft, shares)
+    factor = calibration.factor(share_sd * spread, float(joint.both.sum()))
+    return soft, shares, share_sd * factor
+
+
+def spread_of_layers(absorbance: Absorbance, soft: Absorbance, shares: BoneStack) -> Image:
+    """Change of a layer image's intensity per unit of share, mean of both bones, (row, col).
+
+    ``dL_i / ds_i = (1 - L_i) (a - a_soft)`` with ``L_i = 1 - exp(-(a_soft + s_i (a - a_soft)))``.
+    """
+    bone = absorbance - soft
+    transmitted = np.exp(-(soft + shares * bone)).mean(axis=0)
+    return np.asarray(transmitted * bone, np.float32)
 
 
 def overlap_box(both: Mask) -> tuple[slice, slice]:
@@ -103,14 +112,6 @@ def overlap_box(both: Mask) -> tuple[slice, slice]:
     return tuple(  # type: ignore[return-value]
         _span(np.flatnonzero(both.any(axis=1 - axis)), both.shape[axis]) for axis in (0, 1)
     )
-
-
-def equal_shares(joint: Scene) -> Separation:
-    """The baseline: each bone present gets the same share."""
-    logits = np.zeros_like(joint.mattes)
-    shares = shares_of_present(logits, joint.mattes)
-    soft, bones = split_by_shares(joint.absorbance, joint.soft, shares)
-    return Separation(soft=soft, bones=bones, share_sd=0.29 * joint.both.astype(np.float32))
 
 
 def _span(occupied: np.ndarray, length: int) -> slice:

@@ -62,10 +62,13 @@ def shares_loss(network: nn.Module, batch: SharesBatch) -> tuple[Tensor, dict[st
     """
     layers = layers_of(network, batch)
     true_lower = batch.absorbance - batch.true_soft - batch.true_upper
-    errors = torch.stack([
-        intensity(layers.soft + layers.upper) - intensity(batch.true_soft + batch.true_upper),
-        intensity(layers.soft + layers.lower) - intensity(batch.true_soft + true_lower),
-    ], dim=1)
+    errors = torch.stack(
+        [
+            intensity(layers.soft + layers.upper) - intensity(batch.true_soft + batch.true_upper),
+            intensity(layers.soft + layers.lower) - intensity(batch.true_soft + true_lower),
+        ],
+        dim=1,
+    )
     inside = batch.overlap[:, None]
     scaled = errors / TYPICAL_ERROR
     pixelwise = huber_loss(scaled, torch.zeros_like(scaled), reduction="none", delta=3.0)

@@ -1,0 +1,91 @@
+"""Take a joint apart: one radiograph in, layers out that recompose it."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from lamella.physics.formation import absorbance, shares_of_present, split_by_shares
+from lamella.physics.soft_tissue import matte
+from lamella.prepare.grid import JointGrid
+from lamella.prepare.masks import by_height, reaching_border
+from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
+from lamella.types import Absorbance, BoneStack, Image, Mask
+
+Estimate = Callable[[Absorbance, Sequence[Mask], float], tuple[Absorbance, BoneStack, Image]]
+"""(absorbance, masks top bone first, spacing in mm) on the network's grid -> soft tissue,
+share of each bone (bone, row, col), standard deviation of the share (row, col)."""
+
+BONES = 2
+
+
+def separate_joint(
+    radiograph: Radiograph, masks: Mapping[str, Mask], estimate: Estimate, method: str
+) -> Layers:
+    """Separate two overlapping bones and their soft tissue, exactly recomposed.
+
+    The estimate is made on the network's grid and brought back; the exact head
+    (:func:`lamella.physics.formation.split_by_shares`) runs on the radiograph's own pixels.
+
+    Args:
+        radiograph: one finger joint.
+        masks: name -> (row, col), two bones, in any order.
+        estimate: see :data:`Estimate`.
+        method: name written into the result.
+
+    Raises:
+        LamellaError: not two bones, masks of another size, refused masks, no soft tissue.
+    """
+    given = usable_masks(radiograph, masks)
+    names = by_height(given)
+    grid = JointGrid.of(radiograph)
+    reaching = reaching_border(given)
+    stack = [reaching[name] for name in names]
+    observed = np.asarray(absorbance(radiograph.pixels, radiograph.grey_level))
+    small = [grid.mask_to_network(mask) for mask in stack]
+    if not all(mask.any() for mask in small):
+        raise LamellaError("a bone mask vanishes at 0.08 mm per pixel: is the pixel spacing right?")
+    soft, shares, share_sd = estimate(grid.to_network(observed), small, grid.spacing_mm)
+    soft, bones = _exact(grid, observed, stack, (soft, shares))
+    return Layers(
+        soft_absorbance=soft,
+        bone_absorbance=dict(zip(names, bones, strict=True)),
+        masks=given,
+        radiograph=radiograph,
+        share_sd=np.clip(grid.to_native(share_sd), 0.0, None),
+        method=method,
+    )
+
+
+def usable_masks(radiograph: Radiograph, masks: Mapping[str, Mask]) -> BoneMasks:
+    """The masks as a record, checked against the radiograph.
+
+    Raises:
+        LamellaError: see :func:`separate_joint`.
+    """
+    given = masks if isinstance(masks, BoneMasks) else BoneMasks(masks=masks)
+    if given.refused is not None:
+        raise LamellaError(f"this image was not accepted as a finger joint: {given.refused}")
+    if len(given) != BONES:
+        raise LamellaError(f"expected the masks of two bones, got {len(given)}: {sorted(given)}")
+    if given.shape != radiograph.shape:
+        raise LamellaError(
+            f"expected masks of {radiograph.shape} pixels like the image, got {given.shape}"
+        )
+    return given
+
+
+def _exact(
+    grid: JointGrid,
+    observed: Absorbance,
+    masks: Sequence[Mask],
+    estimate: tuple[Absorbance, BoneStack],
+) -> tuple[Absorbance, BoneStack]:
+    soft, shares = estimate
+    if grid.zoom == 1.0:
+        return split_by_shares(observed, soft, shares)
+    mattes = np.stack([matte(mask, grid.spacing_mm / grid.zoom) for mask in masks])
+    native = np.stack([grid.to_native(share) for share in shares])
+    native = shares_of_present(np.log(np.clip(native, 1e-6, 1.0)), (mattes > 0).astype(np.float32))
+    under = np.minimum(grid.to_native(soft), observed)
+    blended = observed - mattes.max(axis=0) * (observed - under)
+    return split_by_shares(observed, blended.astype(np.float32), native.astype(np.float32))

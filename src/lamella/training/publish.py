@@ -1,0 +1,70 @@
+"""Weights with their papers: a trained network becomes an ONNX file and a model card."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamella.io.write import write_json
+from lamella.training.export import export_onnx
+
+LICENCE = (
+    "trained on the public BLS-GAN research images, for which no licence is stated, and on "
+    "Lamella's phantoms; research use only"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What a model card says.
+
+    Args:
+        name: of the network and its files.
+        purpose: one sentence.
+        recipe: complete configuration, see :func:`plain`.
+        outputs: names of the network's outputs.
+        channels: of its input.
+        held_out: metrics on the joint-grouped fifth of ``train.json`` that did not train.
+        extra: further entries (for instance a calibration table).
+    """
+
+    name: str
+    purpose: str
+    recipe: Mapping[str, Any]
+    outputs: tuple[str, ...]
+    channels: int
+    held_out: Mapping[str, float]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def release(network: nn.Module, folder: Path, about: Release) -> Path:
+    """Write ``NAME.onnx`` and ``NAME.json`` into a folder; returns the card's path."""
+    weights = folder / f"{about.name}.onnx"
+    export_onnx(network.float().eval(), weights, about.channels, about.outputs)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    card = {
+        "name": about.name,
+        "purpose": about.purpose,
+        "licence": LICENCE,
+        "recipe": about.recipe,
+        "parameters": parameters,
+        "outputs": list(about.outputs),
+        "trained_with": {"torch": torch.__version__},
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "metrics": {"held-out joints of train.json": dict(about.held_out)},
+        **about.extra,
+    }
+    path = folder / f"{about.name}.json"
+    write_json(path, card)
+    return path
+
+
+def plain(recipe: Any) -> dict[str, Any]:
+    """A recipe as plain values; the data folder is named, not located."""
+    entries = asdict(recipe)
+    entries["data"] = f"{Path(entries['data']).name}/train.json"
+    return entries

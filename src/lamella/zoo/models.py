@@ -1,0 +1,66 @@
+"""The shipped networks: ONNX files beside this module, each with a model card.
+
+Files are opened from the installed package, checked against the SHA-256 of their card and
+run by ONNX Runtime. Nothing is ever fetched.
+"""
+
+import hashlib
+import json
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from lamella.records import LamellaError
+
+
+@lru_cache
+def card(name: str) -> dict[str, Any]:
+    """The model card of a network: recipe, data, licence, seed, metrics, SHA-256.
+
+    Raises:
+        LamellaError: no such network.
+    """
+    path = files("lamella.zoo") / f"{name}.json"
+    if not path.is_file():
+        raise LamellaError(f"no network {name!r} in the zoo, only {', '.join(names())}")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def names() -> tuple[str, ...]:
+    """Names of all shipped networks."""
+    entries = (entry.name for entry in files("lamella.zoo").iterdir())
+    return tuple(sorted(name.removesuffix(".onnx") for name in entries if name.endswith(".onnx")))
+
+
+@lru_cache
+def session(name: str) -> onnxruntime.InferenceSession:
+    """A network ready to run.
+
+    Raises:
+        LamellaError: no such network, or its file is not the one its card describes.
+    """
+    expected = card(name)["sha256"]
+    weights = (files("lamella.zoo") / f"{name}.onnx").read_bytes()
+    found = hashlib.sha256(weights).hexdigest()
+    if found != expected:
+        raise LamellaError(
+            f"the weights of {name!r} are damaged (SHA-256 {found[:12]}, expected "
+            f"{expected[:12]}): install the package again"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+def run(name: str, batch: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Run a network on a batch (B, channel, row, col), float32."""
+    outputs = session(name).run(None, {"input": np.ascontiguousarray(batch, np.float32)})
+    return tuple(np.asarray(output) for output in outputs)
+
+
+def weights_sha256() -> dict[str, str]:
+    """Name -> SHA-256 of every shipped network, from the cards."""
+    return {name: str(card(name)["sha256"]) for name in names()}

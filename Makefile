@@ -14,7 +14,7 @@ help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
 demo: $(VENV)/.core      ## separate the bones of a phantom joint: look into lamella-demo/
-	$(BIN)/lamella demo -o lamella-demo
+	$(BIN)/lamella demo -o lamella-demo --force
 
 test: $(VENV)/.dev $(VENV)/.browser  ## tests and documented examples, without the slow ones
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"

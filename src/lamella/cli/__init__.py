@@ -13,15 +13,12 @@ from cyclopts import App, CycloptsError
 
 from lamella import __version__
 from lamella.cli import demo, develop, doctor, info, separate
-from lamella.cli.console import ExitCode, UsageError, complain, console
-
-DEBUG_VARIABLE = "LAMELLA_DEBUG"
+from lamella.cli.console import DEBUG_VARIABLE, ExitCode, UsageError, complain, console
 
 app = App(
     name="lamella",
     help="Takes bone images apart into layers and measures them. Research use only.",
     version=__version__,
-    default_parameter=None,
 )
 for _command in (
     separate.separate,
@@ -50,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
         return int(command(*bound.args, **bound.kwargs) or ExitCode.OK)
     except KeyboardInterrupt:
-        complain("interrupted: nothing was written")
+        complain("interrupted")
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 -- the one place that turns any error into a line
         return _failed(error)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+DEBUG_VARIABLE = "LAMELLA_DEBUG"
+
 
 class ExitCode(IntEnum):
     """What the shell learns from a command."""

@@ -36,6 +36,9 @@ MASK_NAME = re.compile(r"(?P<image>.+)_mask_(?P<bone>upper|lower)(\.[^.]+)?", re
 BONES = ("upper", "lower")
 LONGEST_NAME = 80
 
+MaskKey = tuple[str, str]
+"""Name of the image a mask belongs to, and the bone."""
+
 Track = Callable[[Sequence[Path]], Iterable[Path]]
 
 
@@ -76,7 +79,9 @@ def find_jobs(paths: Sequence[Path], options: SeparateOptions, track: Track = it
     """
     files = image_files(paths, options.out)
     if not files:
-        raise LamellaError(f"found no radiograph in {', '.join(map(printable_name, paths))}")
+        raise LamellaError(
+            "found no radiograph: name PNG, JPEG, BMP, TIFF or DICOM files, or folders of them"
+        )
     given: dict[str, Path] = {}
     if options.upper is not None and options.lower is not None:
         given = {"upper": options.upper, "lower": options.lower}
@@ -85,23 +90,25 @@ def find_jobs(paths: Sequence[Path], options: SeparateOptions, track: Track = it
                 f"--upper and --lower belong to one image, got {len(files)}: name masks "
                 "IMAGE_mask_upper.png and IMAGE_mask_lower.png beside each image instead"
             )
-    taken = set(RESERVED_NAMES)
-    return [_job(path, given, taken) for path in track(files)]
+    taken, masks_in = set(RESERVED_NAMES), cache(_masks_in)
+    jobs = []
+    for path in track(files):
+        jobs.append(_job(path, given or masks_beside(path, masks_in(path.parent)), taken))
+    return jobs
 
 
 def image_files(paths: Sequence[Path], out: Path) -> list[Path]:
     """Files that are radiographs by content or extension; masks and own results left out."""
     found: dict[Path, Path] = {}
     for path in paths:
-        for file in _images_in(path, out) if path.is_dir() else [path]:
+        for file in _images_in(path, out) if _is_folder(path) else [path]:
             if not MASK_NAME.fullmatch(file.name):
                 found.setdefault(file.resolve(), file)
     return list(found.values())
 
 
-def masks_beside(path: Path) -> dict[str, Path]:
-    """Bone -> mask file named after an image and lying beside it; either may be missing."""
-    masks = _masks_in(path.parent)
+def masks_beside(path: Path, masks: Mapping[MaskKey, Path]) -> dict[str, Path]:
+    """Bone -> mask named after an image, of the masks beside it; either may be missing."""
     found = {bone: masks.get((path.stem, bone)) or masks.get((path.name, bone)) for bone in BONES}
     return {bone: mask for bone, mask in found.items() if mask is not None}
 
@@ -125,14 +132,13 @@ def safe_name(source: str, taken: set[str]) -> str:
     return name
 
 
-def _job(path: Path, given: Mapping[str, Path], taken: set[str]) -> Job:
+def _job(path: Path, masks: Mapping[str, Path], taken: set[str]) -> Job:
     source = printable_name(path)
     try:
         sha256, source = _identified(path)
         problem = None
     except LamellaError as error:
         sha256, problem = None, str(error)
-    masks = given or masks_beside(path)
     digests: dict[str, str] = {}
     if problem is None:
         digests, problem = _mask_digests(masks)
@@ -149,8 +155,8 @@ def _job(path: Path, given: Mapping[str, Path], taken: set[str]) -> Job:
 
 def _identified(path: Path) -> tuple[str, str]:
     """SHA-256 and a name that is safe to show."""
-    refuse_unusable_file(path)
     try:
+        refuse_unusable_file(path)
         data = path.read_bytes()
     except OSError:
         raise LamellaError("the file cannot be read: check its permissions") from None
@@ -187,11 +193,22 @@ def mask_problem(bone: str, path: Path, error: LamellaError) -> str:
 
 def _images_in(folder: Path, out: Path) -> Iterator[Path]:
     results = out.resolve()
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse_unreadable):
         here = Path(parent)
         folders[:] = sorted(name for name in folders if _is_searched(here / name, results))
         if RESULT_FILE not in files:
             yield from (here / name for name in sorted(files) if _is_image(here / name))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    raise LamellaError("a folder among the inputs cannot be read: check its permissions") from error
 
 
 def _is_searched(folder: Path, results: Path) -> bool:
@@ -218,15 +235,13 @@ def _looks_like_image(path: Path) -> bool:
     return head.startswith(SIGNATURES) or is_dicom(head)
 
 
-@cache
-def _masks_in(folder: Path) -> dict[tuple[str, str], Path]:
-    """(image's name, bone) -> mask file, for every mask in a folder."""
+def _masks_in(folder: Path) -> dict[MaskKey, Path]:
     try:
         files = sorted(folder.iterdir())
     except OSError:
         return {}
     matches = ((MASK_NAME.fullmatch(file.name), file) for file in files)
-    found: dict[tuple[str, str], Path] = {}
+    found: dict[MaskKey, Path] = {}
     for match, file in matches:
         if match is not None:
             found.setdefault((match["image"], match["bone"].lower()), file)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +15,10 @@ from cyclopts import Parameter
 from lamella.cli.console import ExitCode, UsageError, complain, say
 
 if TYPE_CHECKING:
-    from lamella.cli.batch import Outcome
+    from lamella.cli.batch import Batch
+    from lamella.cli.runs import Outcome
+
+FATES_ALWAYS_SHOWN = ("done", "flagged", "refused", "failed")
 
 
 @Parameter(name="*")
@@ -49,23 +54,16 @@ class SeparateOptions:
     ] = False
     force: Annotated[bool, Parameter(negative=(), help="Replace results that exist.")] = False
 
-    def __post_init__(self) -> None:
-        if (self.upper is None) != (self.lower is None):
-            raise UsageError("give both --upper and --lower, or neither: bones are then segmented")
-        spacing_mm = self.pixel_spacing_mm
-        if spacing_mm is not None and not (math.isfinite(spacing_mm) and spacing_mm > 0):
-            raise UsageError(f"expected --pixel-spacing above 0 mm per pixel, got {spacing_mm:g}")
-
     @property
     def command(self) -> str:
         """The command without what could name a person: option names and numbers only."""
-        words = ["lamella separate …"]
-        if self.upper is not None:
-            words.append("--upper … --lower …")
-        if self.pixel_spacing_mm is not None:
-            words.append(f"--pixel-spacing {self.pixel_spacing_mm:g}")
-        words += [word for word in ("resume", "force") if getattr(self, word)]
-        return " ".join(f"--{word}" if word in ("resume", "force") else word for word in words)
+        said = {
+            "--upper … --lower …": self.upper is not None,
+            f"--pixel-spacing {self.pixel_spacing_mm}": self.pixel_spacing_mm is not None,
+            "--resume": self.resume,
+            "--force": self.force,
+        }
+        return " ".join(["lamella separate …", *(words for words, given in said.items() if given)])
 
 
 def separate(*images: Path, options: SeparateOptions) -> int:
@@ -78,61 +76,59 @@ def separate(*images: Path, options: SeparateOptions) -> int:
     Args:
         images: radiographs (PNG, JPEG, BMP, TIFF, DICOM) of one finger joint each, and folders
             of them.
+        options: where results go, given masks and spacing, and what to do with earlier results.
     """
-    if not images:
-        raise UsageError("name at least one radiograph, or a folder of them")
+    _refuse_usage(images, options)
     started = time.perf_counter()
-    from lamella.cli.batch import Batch, separate_one
+    from lamella.cli.batch import Batch
 
     batch = Batch.planned(images, options)
     if len(batch.jobs) == 1:
-        outcome = separate_one(batch)
+        outcome = batch.one()
         batch.finish([outcome], time.perf_counter() - started)
         _say_one(batch, outcome)
         return ExitCode.OK
-    outcomes, interrupted = batch.run()
+    outcomes, interrupted = batch.each()
     if interrupted and not any(outcome.folder for outcome in outcomes):
-        raise KeyboardInterrupt
-    seconds = time.perf_counter() - started
-    batch.finish(outcomes, seconds)
-    _say_many(batch, outcomes, seconds)
-    return _exit_code(outcomes, interrupted)
-
-
-def _exit_code(outcomes: list[Outcome], interrupted: bool) -> ExitCode:
+        complain("interrupted: nothing was written")
+        return ExitCode.INTERRUPTED
+    batch.finish(outcomes, time.perf_counter() - started)
+    _say_many(batch, outcomes, time.perf_counter() - started)
     if interrupted:
         complain("interrupted: run the same command with --resume to do the rest")
         return ExitCode.INTERRUPTED
     return ExitCode.SOME_FAILED if any(outcome.is_bad for outcome in outcomes) else ExitCode.OK
 
 
+def _refuse_usage(images: Sequence[Path], options: SeparateOptions) -> None:
+    if not images:
+        raise UsageError("name at least one radiograph, or a folder of them")
+    if (options.upper is None) != (options.lower is None):
+        raise UsageError("give both --upper and --lower, or neither: bones are then segmented")
+    spacing_mm = options.pixel_spacing_mm
+    if spacing_mm is not None and not (math.isfinite(spacing_mm) and spacing_mm > 0):
+        raise UsageError(f"expected --pixel-spacing above 0 mm per pixel, got {spacing_mm:g}")
+
+
 def _say_one(batch: Batch, outcome: Outcome) -> None:
-    assert outcome.folder is not None
     result = outcome.result
-    done = "already there" if outcome.is_skipped else "written"
     residual = result["max_residual"]
-    say(f"layers {done}: {outcome.folder}")
+    say(f"layers ({outcome.fate}): {outcome.folder}")
     say(
         f"recomposition error: at most {residual['intensity']:.1e} "
         f"({residual['grey_levels']:.1e} grey levels); pixel spacing {outcome.spacing}"
     )
-    say(f"report: {batch.page}")
+    say(f"report: {batch.run.page}")
     for warning in (*result["masks"]["flags"], *result["warnings"]):
         complain(f"warning: {warning}")
 
 
-def _say_many(batch: Batch, outcomes: list[Outcome], seconds: float) -> None:
-    from collections import Counter
-
+def _say_many(batch: Batch, outcomes: Sequence[Outcome], seconds: float) -> None:
     counts = Counter(outcome.fate.value for outcome in outcomes)
-    shown = ", ".join(f"{counts[fate]} {fate}" for fate in _shown_fates(counts))
-    say(f"{len(batch.jobs)} images in {seconds:.1f} s: {shown}")
+    shown = [*FATES_ALWAYS_SHOWN, *(fate for fate in counts if fate not in FATES_ALWAYS_SHOWN)]
+    summary = ", ".join(f"{counts[fate]} {fate}" for fate in shown)
+    say(f"{len(batch.jobs)} images in {seconds:.1f} s: {summary}")
     for outcome in outcomes:
         if outcome.reason:
-            say(f"{outcome.fate}: {outcome.job.name}: {outcome.reason}")
-    say(f"report: {batch.page}")
-
-
-def _shown_fates(counts: dict[str, int]) -> list[str]:
-    always = ["done", "flagged", "refused", "failed"]
-    return always + [fate for fate in ("already done", "not run") if counts.get(fate)]
+            say(f"{outcome.fate}: {outcome.name}: {outcome.reason}")
+    say(f"report: {batch.run.page}")

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace
 from lamella.types import Array
 
 SMALLEST_PRESENCE = 1e-12
+LOWEST_SCORE = -1e9
 
 
 def absorbance(intensity: Array, grey_level: float) -> Array:
@@ -84,11 +85,12 @@ def shares_of_present(logits: Array, presence: Array) -> Array:
         presence: matte of each bone in [0, 1], (..., bone, row, col).
     """
     xp = array_namespace(logits)
-    weights = presence * xp.exp(logits - xp.max(logits, axis=-3, keepdims=True))
+    present = presence > SMALLEST_PRESENCE
+    scores = logits + xp.log(xp.clip(presence, SMALLEST_PRESENCE, None))
+    scores = xp.where(present, scores, LOWEST_SCORE)  # of the bones that are there, at any logit
+    weights = xp.where(present, xp.exp(scores - xp.max(scores, axis=-3, keepdims=True)), 0.0)
     total = xp.sum(weights, axis=-3, keepdims=True)
-    return xp.where(
-        total > SMALLEST_PRESENCE, weights / xp.clip(total, SMALLEST_PRESENCE, None), 0.0
-    )
+    return weights / xp.clip(total, SMALLEST_PRESENCE, None)
 
 
 def bls_gan_composition(layer_images: Array, masks: Array, k: float) -> Array:

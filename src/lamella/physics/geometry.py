@@ -30,6 +30,12 @@ class RigidMotion:
         """True when nothing moves."""
         return self.down_px == 0 and self.right_px == 0 and self.rotation_deg == 0
 
+    @property
+    def is_by_whole_pixels(self) -> bool:
+        """True when pixels keep their values and only change places."""
+        whole = float(self.down_px).is_integer() and float(self.right_px).is_integer()
+        return whole and self.rotation_deg == 0
+
 
 def move(layer: Absorbance, motion: RigidMotion, order: int = 3) -> Absorbance:
     """Move a layer of absorbance; what leaves the image is lost, what enters is empty.
@@ -52,9 +58,11 @@ def move(layer: Absorbance, motion: RigidMotion, order: int = 3) -> Absorbance:
     inverse = np.array([[cosine, sine], [-sine, cosine]])
     rows, cols = layer.shape
     centre = np.array(motion.centre_px or ((rows - 1) / 2, (cols - 1) / 2))
-    offset = centre - inverse @ ((*centre, motion.down_px, motion.right_px))
+    moved_centre = centre + np.array([motion.down_px, motion.right_px])
+    offset = centre - inverse @ moved_centre
+    spline = 0 if motion.is_by_whole_pixels else order
     moved = ndimage.affine_transform(
-        np.asarray(layer, np.float64), inverse, offset, order=order, mode="grid-constant"
+        np.asarray(layer, np.float64), inverse, offset, order=spline, mode="grid-constant"
     )
     return np.maximum(moved, 0.0).astype(np.float32)
 

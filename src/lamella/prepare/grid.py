@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from lamella.records import LamellaError, Radiograph
 from lamella.types import Image, Mask
+
+NetworkImage = Float[np.ndarray, "network_rows network_cols"]
+"""A map on the networks' grid, (row, col)."""
+
+NetworkMask = Bool[np.ndarray, "network_rows network_cols"]
+"""Where something is on the networks' grid, (row, col)."""
+
+NetworkStack = Float[np.ndarray, "bones network_rows network_cols"]
+"""One map per bone on the networks' grid, (bone, row, col)."""
 
 NETWORK_SPACING_MM = 0.15 * 140 / 256
 NETWORK_SIDE_PX = 256
@@ -56,7 +66,7 @@ class JointGrid:
         rows, cols = (max(16, round(length * self.zoom)) for length in self.native)
         return rows, cols
 
-    def to_network(self, image: Image) -> Image:
+    def to_network(self, image: Image) -> NetworkImage:
         """Resample an image to the network's grid, low-pass filtered where it shrinks."""
         if self.zoom == 1.0:
             return np.asarray(image, np.float32)
@@ -65,11 +75,11 @@ class JointGrid:
             smooth = ndimage.gaussian_filter(image, 0.4 / self.zoom)
         return _resampled(smooth, self.shape)
 
-    def mask_to_network(self, mask: Mask) -> Mask:
+    def mask_to_network(self, mask: Mask) -> NetworkMask:
         """Resample a mask to the network's grid."""
         return np.asarray(self.to_network(mask.astype(np.float32)) >= 0.5)
 
-    def to_native(self, image: Image) -> Image:
+    def to_native(self, image: NetworkImage) -> Image:
         """Resample a map from the network's grid to the radiograph's."""
         if self.zoom == 1.0:
             return np.asarray(image, np.float32)
@@ -85,7 +95,7 @@ def _refuse_field(longest_mm: float) -> None:
         )
 
 
-def _resampled(image: Image, shape: tuple[int, int]) -> Image:
+def _resampled(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     at = [
         (np.arange(new) + 0.5) * old / new - 0.5
         for new, old in zip(shape, image.shape, strict=True)

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 
 import numpy as np
+from scipy import ndimage
 
-from lamella.types import Mask
+from lamella.types import Absorbance, Mask
 
 NEAR_BORDER_FRACTION = 0.1
+ACROSS_MM = 0.33
+FEWEST_OUTLINE_PX = 20
 
 
 def by_height(masks: Mapping[str, Mask]) -> list[str]:
@@ -30,6 +33,52 @@ def reaching_border(masks: Mapping[str, Mask]) -> dict[str, Mask]:
     _continue_up(reaching[names[0]])
     _continue_up(reaching[names[-1]][::-1])
     return reaching
+
+
+def outline_agreement(
+    absorbance: Absorbance, masks: Mapping[str, Mask], pixel_spacing_mm: float
+) -> float:
+    """Fraction of the masks' outlines across which the image gets brighter inwards, 0..1.
+
+    Bone absorbs more than what surrounds it, so the outline of a mask that belongs to the image
+    is a step up nearly everywhere (0.94 to 1.00 on joints of the BLS-GAN data), the outline of
+    another joint's mask about as often down as up (0.5 to 0.88). Outlines inside the other
+    bone or at the image border do not count.
+
+    Args:
+        absorbance: observed, (row, col).
+        masks: name -> (row, col).
+        pixel_spacing_mm: mm per pixel.
+
+    Returns:
+        the mean over bones; 1 when no outline is long enough to tell.
+    """
+    reach_px = ACROSS_MM / pixel_spacing_mm
+    smooth = ndimage.gaussian_filter(absorbance, 0.25 * reach_px)
+    fractions = []
+    for name, mask in masks.items():
+        others = [other for key, other in masks.items() if key != name]
+        free = ~ndimage.binary_dilation(np.any(others, axis=0), iterations=round(reach_px))
+        steps = _steps_across(smooth, mask, free, reach_px)
+        if steps.size >= FEWEST_OUTLINE_PX:
+            fractions.append(float((steps > 0).mean()))
+    return float(np.mean(fractions)) if fractions else 1.0
+
+
+def _steps_across(smooth: Absorbance, mask: Mask, free: Mask, reach_px: float) -> np.ndarray:
+    edge = mask & ~ndimage.binary_erosion(mask, border_value=1) & free
+    margin = round(reach_px)
+    edge[:margin] = edge[-margin:] = False
+    edge[:, :margin] = edge[:, -margin:] = False
+    blurred = ndimage.gaussian_filter(mask.astype(np.float32), 0.6 * reach_px)
+    inwards = np.stack(np.gradient(blurred))
+    inwards /= np.maximum(np.hypot(*inwards), 1e-6)
+    at, direction = np.stack(np.nonzero(edge)), inwards[:, edge]
+    inside, outside = (
+        ndimage.map_coordinates(smooth, at + sign * reach_px * direction, order=1, mode="nearest")
+        for sign in (1.0, -1.0)
+    )
+    return np.asarray(inside - outside)
 
 
 def _continue_up(mask: Mask) -> None:

@@ -82,7 +82,7 @@ def layers_without_overlap(radiograph: Radiograph, masks: Mapping[str, Mask]) ->
     return KnownLayers(
         soft=soft,
         bones=dict(zip(names, bones, strict=True)),
-        masks=reaching,
+        masks={name: reaching[name] for name in names},
         grey_level=radiograph.grey_level,
     )
 
@@ -111,13 +111,13 @@ def closed(known: KnownLayers, motions: Mapping[str, RigidMotion]) -> KnownLayer
     )
 
 
-def closing(names: tuple[str, str], closing_px: float) -> dict[str, RigidMotion]:
+def closing(names: tuple[str, str], closing_px: int) -> dict[str, RigidMotion]:
     """Motions that bring the upper and the lower bone ``closing_px`` nearer, in whole pixels."""
     upper, lower = names
-    down = int(closing_px // 2)
+    down = closing_px // 2
     return {
-        upper: RigidMotion(down_px=down),
-        lower: RigidMotion(down_px=-(int(closing_px) - down)),
+        upper: RigidMotion(down_px=float(down)),
+        lower: RigidMotion(down_px=float(down - closing_px)),
     }
 
 

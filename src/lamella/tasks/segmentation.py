@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lamella.methods.bones.infer import BonesEstimate, expected_dice, largest_part
-from lamella.prepare.grid import JointGrid
+from lamella.prepare.grid import JointGrid, NetworkImage
 from lamella.records import BoneMasks, LamellaError, Radiograph
 from lamella.types import Image, Mask
 
@@ -74,6 +74,6 @@ def _refused(radiograph: Radiograph, reason: str, confidence: float) -> BoneMask
     )
 
 
-def _padded(image: Image) -> Image:
+def _padded(image: NetworkImage) -> np.ndarray:
     pad = [(0, -length % PX_MULTIPLE) for length in image.shape]
     return np.pad(image, pad, mode="edge")

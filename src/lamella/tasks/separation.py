@@ -6,8 +6,8 @@ import numpy as np
 
 from lamella.physics.formation import absorbance, shares_of_present, split_by_shares
 from lamella.physics.soft_tissue import matte
-from lamella.prepare.grid import JointGrid
-from lamella.prepare.masks import by_height, reaching_border
+from lamella.prepare.grid import JointGrid, NetworkImage, NetworkStack
+from lamella.prepare.masks import by_height, outline_agreement, reaching_border
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.types import Absorbance, BoneStack, Image, Mask
 
@@ -16,6 +16,7 @@ Estimate = Callable[[Absorbance, Sequence[Mask], float], tuple[Absorbance, BoneS
 share of each bone (bone, row, col), standard deviation of the share (row, col)."""
 
 BONES = 2
+LEAST_OUTLINE_AGREEMENT = 0.8
 
 
 def separate_joint(
@@ -33,7 +34,8 @@ def separate_joint(
         method: name written into the result.
 
     Raises:
-        LamellaError: not two bones, masks of another size, refused masks, no soft tissue.
+        LamellaError: not two bones, masks of another size or image, refused masks, no soft
+            tissue visible.
     """
     given = usable_masks(radiograph, masks)
     names = by_height(given)
@@ -44,14 +46,16 @@ def separate_joint(
     small = [grid.mask_to_network(mask) for mask in stack]
     if not all(mask.any() for mask in small):
         raise LamellaError("a bone mask vanishes at 0.08 mm per pixel: is the pixel spacing right?")
-    soft, shares, share_sd = estimate(grid.to_network(observed), small, grid.spacing_mm)
+    seen = grid.to_network(observed)
+    _refuse_foreign(outline_agreement(seen, dict(zip(names, small, strict=True)), grid.spacing_mm))
+    soft, shares, share_sd = estimate(seen, small, grid.spacing_mm)
     soft, bones = _exact(grid, observed, stack, (soft, shares))
     return Layers(
         soft_absorbance=soft,
         bone_absorbance=dict(zip(names, bones, strict=True)),
         masks=given,
         radiograph=radiograph,
-        share_sd=np.clip(grid.to_native(share_sd), 0.0, None),
+        share_sd=np.where(np.all(bones > 0, axis=0), grid.to_native(share_sd), 0.0),
         method=method,
     )
 
@@ -74,11 +78,19 @@ def usable_masks(radiograph: Radiograph, masks: Mapping[str, Mask]) -> BoneMasks
     return given
 
 
+def _refuse_foreign(agreement: float) -> None:
+    if agreement < LEAST_OUTLINE_AGREEMENT:
+        raise LamellaError(
+            f"the masks do not fit the image: only {agreement:.0%} of their outlines are bone edges "
+            "(masks of another image, or an inverted radiograph?)"
+        )
+
+
 def _exact(
     grid: JointGrid,
     observed: Absorbance,
     masks: Sequence[Mask],
-    estimate: tuple[Absorbance, BoneStack],
+    estimate: tuple[NetworkImage, NetworkStack],
 ) -> tuple[Absorbance, BoneStack]:
     soft, shares = estimate
     if grid.zoom == 1.0:

@@ -150,7 +150,7 @@ def _tensor(array: np.ndarray) -> Tensor:
 
 def joints_in_memory(
     pixels: Sequence[np.ndarray],
-    masks: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray | Sequence[np.ndarray]],
     is_thumb: Sequence[bool],
     others: Sequence[np.ndarray] = (),
 ) -> BonesPool:

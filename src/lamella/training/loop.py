@@ -35,6 +35,7 @@ class Schedule:
         weight_decay: of AdamW.
         ema_decay: of the averaged weights, which are validated and exported.
         gradient_norm: gradients are clipped to this norm.
+        workers: processes that prepare batches ahead.
         seed: of weights and batches.
     """
 
@@ -45,6 +46,7 @@ class Schedule:
     weight_decay: float = 1e-2
     ema_decay: float = 0.998
     gradient_norm: float = 1.0
+    workers: int = 0
     seed: int = 0
 
 
@@ -64,7 +66,7 @@ def fit(job: Job, folder: Path) -> nn.Module:
 
     Args:
         job: see :class:`Job`.
-        folder: receives ``last.ckpt`` and ``metrics.csv``.
+        folder: receives ``last.ckpt`` and, for each start, ``log/version_N/metrics.csv``.
     """
     lightning.seed_everything(job.schedule.seed, verbose=False)
     module = _Module(job)
@@ -82,7 +84,7 @@ def fit(job: Job, folder: Path) -> nn.Module:
                 enable_version_counter=False,
             ),
         ],
-        logger=CSVLogger(folder, name="", version="log"),
+        logger=CSVLogger(folder, name="log"),
         reload_dataloaders_every_n_epochs=1,
         log_every_n_steps=20,
         num_sanity_val_steps=0,
@@ -90,6 +92,8 @@ def fit(job: Job, folder: Path) -> nn.Module:
     )
     checkpoint = folder / "last.ckpt"
     trainer.fit(module, ckpt_path=checkpoint if checkpoint.exists() else None)
+    # The averaged weights; Lightning leaves the last step's in a run that was finished before.
+    module.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
     return module.network
 
 
@@ -117,7 +121,9 @@ class _Module(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         first = self.trainer.current_epoch * self.job.schedule.chunk_steps
-        return DataLoader(_Steps(self.job, first), batch_size=None, shuffle=False)
+        steps = _Steps(self.job, first)
+        workers = self.job.schedule.workers
+        return DataLoader(steps, batch_size=None, shuffle=False, num_workers=workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
         return DataLoader([0], batch_size=None)

@@ -32,7 +32,8 @@ def bones_loss(network: nn.Module, batch: BonesBatch) -> tuple[Tensor, dict[str,
     pixelwise = cross_entropy(logits, batch.masks)
     dice = soft_dice(logits[joints].sigmoid(), batch.masks[joints])
     joint = cross_entropy(image[:, 0], batch.is_joint)
-    thumb = cross_entropy(image[joints, 1], batch.is_thumb[joints])
+    thumbs = cross_entropy(image[joints, 1], batch.is_thumb[joints], reduction="sum")
+    thumb = thumbs / joints.sum().clamp_min(1)
     loss = pixelwise + (1.0 - dice) + 0.2 * joint + 0.1 * thumb
     return loss, {"dice": dice, "joint_ce": joint, "thumb_ce": thumb}
 

@@ -1,0 +1,109 @@
+"""``lamella train`` and ``lamella evaluate``: start a recipe or a benchmark by its name.
+
+The floors that need the extra ``train`` are loaded by name when a command runs, never imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from lamella.cli.console import ExitCode, UsageError, say
+from lamella.cli.info import EXTRAS
+
+DATA_VARIABLE = "LAMELLA_DATA"
+WITHOUT_DATA = ("speed",)
+
+
+def train(
+    name: str,
+    *,
+    data: Path | None = None,
+    out: Path | None = None,
+    steps: int | None = None,
+) -> int:
+    """Train a network by its recipe; needs the extra ``train``.
+
+    Args:
+        name: of the recipe.
+        data: folder with train.json; by default LAMELLA_DATA/mcp.
+        out: folder for checkpoints and logs; by default runs/NAME.
+        steps: optimisation steps, when not the recipe's own number.
+    """
+    if steps is not None and steps < 1:
+        raise UsageError(f"expected --steps above 0, got {steps}")
+    start = _function("lamella.recipes", name, "train")
+    start(data=_data(data, "mcp"), out=out or Path("runs") / name, steps=steps)
+    return ExitCode.OK
+
+
+def evaluate(
+    name: str,
+    *,
+    data: Path | None = None,
+    out: Annotated[Path, Parameter(name=("--out", "-o"))] = Path("benchmarks/results"),
+) -> int:
+    """Run a benchmark, write its tables and print them.
+
+    Args:
+        name: of the benchmark.
+        data: manifest; by default LAMELLA_DATA/mcp/dev.json.
+        out: folder for the tables.
+    """
+    measure = _function("lamella.evaluation", name, "evaluate")
+    manifest = data if name in WITHOUT_DATA else _data(data, "mcp/dev.json")
+    say(str(measure(data=manifest, out=out)))
+    return ExitCode.OK
+
+
+def offered(package: str, function: str) -> list[str]:
+    """Modules of a package that define a function, found without importing them."""
+    return [
+        module.name
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
+        if _defines(f"{package}.{module.name}", function)
+    ]
+
+
+def _function(package: str, name: str, function: str) -> Callable[..., Any]:
+    names = offered(package, function)
+    if name not in names:
+        there = ", ".join(names) or "none in this release"
+        raise UsageError(f"cannot {function} {name!r}: there is {there}")
+    try:
+        module = importlib.import_module(f"{package}.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRAS["train"]:
+            raise
+        raise UsageError(
+            f'{function} needs {error.name}, which is not installed: pip install "lamella[train]"'
+        ) from None
+    start: Callable[..., Any] = getattr(module, function)
+    return start
+
+
+def _defines(module: str, function: str) -> bool:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return False
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    return re.search(rf"^def {function}\(", source, re.MULTILINE) is not None
+
+
+def _data(given: Path | None, inside: str) -> Path:
+    """The data a command was given, else its usual place under LAMELLA_DATA."""
+    root = os.environ.get(DATA_VARIABLE)
+    if given is None and not root:
+        raise UsageError(f"name the data with --data, or set {DATA_VARIABLE}")
+    path = given if given is not None else Path(root or "") / inside
+    if not path.exists():
+        raise UsageError(f"found no data at {path}")
+    return path

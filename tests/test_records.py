@@ -5,10 +5,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, fields, replace
 
-import laws
 import numpy as np
 import pytest
 
+import laws
 from lamella.records import (
     UNKNOWN_FLOAT_GREY_LEVEL,
     BoneMasks,
@@ -201,9 +201,7 @@ def test_masks_are_a_mapping_in_the_order_given():
 
 def test_overlap_is_where_two_bones_or_more_are():
     given = boxes()
-    np.testing.assert_array_equal(
-        BoneMasks(masks=given).overlap, given["upper"] & given["lower"]
-    )
+    np.testing.assert_array_equal(BoneMasks(masks=given).overlap, given["upper"] & given["lower"])
     third = BoneMasks(masks=given | {"sesamoid": given["upper"]})
     np.testing.assert_array_equal(third.overlap, given["upper"])
 
@@ -333,6 +331,6 @@ def test_mappings_inside_records_cannot_be_changed_from_outside():
 
 
 def test_a_users_error_is_a_value_error_of_one_line():
-    with pytest.raises(ValueError, match="^expected intensity") as caught:
+    with pytest.raises(ValueError, match=r"^expected intensity") as caught:
         Radiograph(pixels=ramp(high=2.0))
     assert "\n" not in str(caught.value)

@@ -8,11 +8,11 @@ from lamella.zoo.models import weights_sha256
 
 
 def test_a_table_has_a_row_each_and_two_decimals_for_floats():
-    table = markdown_table(["method", "PSNR"], [["none", 12.345], ["Lamella", 40], ["n", "x"]])
+    table = markdown_table(["method", "PSNR"], [["none", 12.344], ["Lamella", 40], ["n", "x"]])
     assert table.splitlines() == [
         "| method | PSNR |",
         "| --- | --- |",
-        "| none | 12.35 |" if f"{12.345:.2f}" == "12.35" else "| none | 12.35 |".replace("5 |", "4 |"),
+        "| none | 12.34 |",
         "| Lamella | 40 |",
         "| n | x |",
     ]

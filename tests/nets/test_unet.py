@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from lamella.nets.unet import PlainBlock, ResidualBlock, ResidualUNet
-
-BLOCKS = pytest.mark.parametrize("block", [ResidualBlock, PlainBlock])
+from lamella.nets.unet import ResidualBlock, ResidualUNet
 
 WIDTHS = (8, 16, 24)
 
@@ -36,12 +34,8 @@ def test_widths_that_no_normalisation_can_group_are_refused():
         ResidualUNet(1, (8, 12))
 
 
-@BLOCKS
-def test_every_weight_has_a_gradient(block):
-    network = ResidualUNet(2, WIDTHS, block)
-    for name, weight in network.named_parameters():
-        if name.endswith("strength"):
-            torch.nn.init.ones_(weight)
+def test_every_weight_has_a_gradient():
+    network = ResidualUNet(2, WIDTHS)
     network(torch.randn(2, 2, 16, 16))[-1].square().sum().backward()
     silent = [
         name
@@ -66,30 +60,11 @@ def test_skips_carry_detail_that_the_bottom_cannot_hold():
     assert max(abs(row - 16), abs(col - 16)) <= 4
 
 
-@BLOCKS
 @pytest.mark.parametrize(("channels_in", "channels_out"), [(8, 8), (8, 16)])
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_a_block_keeps_the_size(block, channels_in, channels_out, dilation):
-    assert block(channels_in, channels_out, dilation)(torch.randn(1, channels_in, 9, 11)).shape == (1, channels_out, 9, 11)
-
-
-@pytest.mark.parametrize(("channels_in", "channels_out"), [(8, 8), (8, 16)])
-def test_a_plain_block_starts_as_its_shortcut(channels_in, channels_out):
-    block = PlainBlock(channels_in, channels_out)
-    features = torch.randn(1, channels_in, 6, 6)
-    torch.testing.assert_close(block(features), block.shortcut(features))
-    torch.nn.init.ones_(block.strength)
-    assert (block(features) - block.shortcut(features)).abs().max() > 1e-3
-
-
-def test_a_plain_block_does_not_see_the_rest_of_the_image():
-    """Unlike one that normalises over it: cut out with a margin, the middle stays the same."""
-    features = torch.randn(1, 8, 40, 40)
-    for block, same in ((PlainBlock(8, 8), True), (ResidualBlock(8, 8), False)):
-        if same:
-            torch.nn.init.ones_(block.strength)
-        whole, cut = block(features)[..., 16:24, 16:24], block(features[..., 12:28, 12:28])
-        assert torch.allclose(whole, cut[..., 4:12, 4:12], atol=1e-5) is same
+def test_a_block_keeps_the_size(channels_in, channels_out, dilation):
+    block = ResidualBlock(channels_in, channels_out, dilation)
+    assert block(torch.randn(1, channels_in, 9, 11)).shape == (1, channels_out, 9, 11)
 
 
 def test_a_residual_block_adds_to_what_it_was_given():

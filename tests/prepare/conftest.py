@@ -1,8 +1,8 @@
 """Phantom joints with and without overlap, made once."""
 
-import joints
 import pytest
 
+import joints
 from lamella.physics.phantoms import JointPhantom
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-import joints
 import numpy as np
 import pytest
 
+import joints
 from lamella.physics.geometry import RigidMotion
 from lamella.prepare.overlap import (
     SMALLEST_OVERLAP_PX,

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import joints
 import pytest
+
+import joints
 
 
 @pytest.fixture(scope="session")

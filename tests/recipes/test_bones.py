@@ -3,13 +3,13 @@
 import json
 from functools import partial
 
-import joints
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 from torch import nn
 
+import joints
 from lamella.methods.bones.networks import BonesNetwork, BonesOutput
 from lamella.recipes import bones
 from lamella.recipes.bones import BonesRecipe, bones_job, mean_dice

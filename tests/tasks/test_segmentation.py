@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import joints
 import numpy as np
 import pytest
 
+import joints
 from lamella.methods.bones.infer import BonesEstimate
 from lamella.physics.phantoms import JointPhantom
 from lamella.prepare.grid import JointGrid

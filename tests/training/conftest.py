@@ -1,8 +1,8 @@
 """Phantom joints as training material, made once."""
 
-import joints
 import pytest
 
+import joints
 from lamella.physics.phantoms import JointPhantom
 
 

@@ -1,12 +1,11 @@
 """Calibration of standard deviations: intervals that cover as they state."""
 
-import joints
 import numpy as np
 import pytest
 import torch
-from joints import loaded
 from torch import nn
 
+from joints import loaded, phantom
 from lamella.methods.shares.calibrate import NORMAL_QUANTILE, Calibration
 from lamella.methods.shares.networks import SharesNetwork
 from lamella.training.calibration import (
@@ -21,7 +20,7 @@ SIZES_PX = (50.0, 300.0, 800.0, 1500.0)
 
 
 def synthetic(rng: np.random.Generator, wrong_by: float = 1.0, pixels: int = 4000) -> Measured:
-    """Gaussian errors whose true SD is ``wrong_by`` times the stated one, larger in large joints."""
+    """Gaussian errors; the true SD is ``wrong_by`` times the stated one and grows with the size."""
     measured = []
     for size in SIZES_PX:
         for _ in range(3):
@@ -101,7 +100,7 @@ def test_the_runner_gives_what_the_network_gives():
 def test_closed_phantoms_are_covered_by_their_own_calibration(apart):
     """The network knows nothing (equal split); its calibrated intervals hold all the same."""
     network = SharesNetwork((8, 8, 16, 16))
-    material = [loaded(apart), loaded(joints.phantom(jsw_mm=1.2, seed=1), "00002_R_2")]
+    material = [loaded(apart), loaded(phantom(jsw_mm=1.2, seed=1), "00002_R_2")]
     calibration = fitted_calibration(network, material, seed=0)
     assert np.isfinite(calibration.factors).all()
     assert (calibration.factors > 0).all()

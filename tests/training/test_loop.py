@@ -16,7 +16,7 @@ from lamella.training.loop import Job, Schedule, fit
 SCHEDULE = Schedule(steps=7, chunk_steps=3, warmup_steps=2, learning_rate=0.05, ema_decay=0.5)
 
 
-class Interrupted(Exception):
+class InterruptedRunError(Exception):
     """The machine was needed for something else."""
 
 
@@ -55,7 +55,7 @@ def stops_after(steps: int) -> Callable[..., tuple[Tensor, dict[str, Tensor]]]:
 
     def stopping(network: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         if left[0] == 0:
-            raise Interrupted
+            raise InterruptedRunError
         left[0] -= 1
         return objective(network, batch)
 
@@ -70,7 +70,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
 @pytest.mark.parametrize("steps", [3, 5, 6])
 def test_a_run_taken_up_again_equals_the_uninterrupted_one(tmp_path, uninterrupted, steps):
     """Interrupted at the end of a chunk or inside one: the last whole chunk is gone on from."""
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         fit(job(objective=stops_after(steps)), tmp_path)
     assert (tmp_path / "last.ckpt").is_file()
     again = weights(fit(job(), tmp_path))
@@ -110,7 +110,7 @@ def test_a_resumed_run_draws_the_batches_that_were_left(tmp_path):
         drawn.append(batch(rng))
         return drawn[-1]
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptedRunError):
         fit(job(objective=stops_after(4)), tmp_path)
     fit(job(batches=watched), tmp_path)
     assert len(drawn) == SCHEDULE.steps - SCHEDULE.chunk_steps

@@ -67,9 +67,7 @@ def test_extra_entries_enter_the_card(tmp_path):
 
 
 def test_a_second_release_replaces_the_first(tmp_path):
-    cards = [
-        json.loads(release(nn.Conv2d(1, 2, 3), tmp_path, ABOUT).read_text()) for _ in range(2)
-    ]
+    cards = [json.loads(release(nn.Conv2d(1, 2, 3), tmp_path, ABOUT).read_text()) for _ in range(2)]
     assert cards[0]["sha256"] != cards[1]["sha256"]
     weights = (tmp_path / "edges.onnx").read_bytes()
     assert cards[1]["sha256"] == hashlib.sha256(weights).hexdigest()

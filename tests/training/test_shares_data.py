@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from joints import loaded
 
+from joints import loaded
 from lamella.physics.formation import absorbance
 from lamella.prepare.overlap import SMALLEST_OVERLAP_PX
 from lamella.training import shares_data
@@ -115,7 +115,7 @@ def test_a_phantoms_sample_holds_its_true_layers_around_the_overlap(overlapping)
     np.testing.assert_allclose(maps["absorbance"], observed[box], atol=HALF)
 
 
-def test_phantom_samples_come_from_their_seed_and_are_left_out_when_apart(monkeypatch, apart, overlapping):
+def test_phantom_samples_repeat_and_are_left_out_when_apart(monkeypatch, apart, overlapping):
     monkeypatch.setattr(shares_data, "random_joint_phantom", lambda *_, **__: apart)
     assert phantom_sample((0, 7, 1)) is None
     monkeypatch.setattr(shares_data, "random_joint_phantom", lambda *_, **__: overlapping)
@@ -138,23 +138,28 @@ def test_batches_are_crops_of_one_sample_each_mirrored_or_not(pool):
     for crop in range(8):
         corner = batch.absorbance[crop].numpy()
         where = [
-            (index, flip)
+            (index, flip, box)
             for index, maps in enumerate(pool.maps)
             for flip in (1, -1)
-            if holds(maps[0].astype(np.float32), corner[:, ::flip])
+            for box in boxes_of(maps[0].astype(np.float32), corner[:, ::flip])
         ]
         assert len(where) == 1
-        index, flip = where[0]
+        index, flip, box = where[0]
         kinds.add(flip)
         assert batch.scale[crop] == pytest.approx(pool.scale[index])
+        cut = pool.overlap[index][box][:, ::flip]
+        np.testing.assert_array_equal(batch.overlap[crop].numpy() > 0, cut)
+        truth = pool.maps[index, FIELDS.index("true_upper")][box][:, ::flip]
+        np.testing.assert_array_equal(batch.true_upper[crop].numpy(), truth.astype(np.float32))
     assert kinds == {1, -1}
 
 
-def holds(image: np.ndarray, crop: np.ndarray) -> bool:
-    rows, cols = (whole - part for whole, part in zip(image.shape, crop.shape, strict=True))
-    starts = np.argwhere(image[: rows + 1, : cols + 1] == crop[0, 0])
-    size = crop.shape
-    return any(np.array_equal(image[r : r + size[0], c : c + size[1]], crop) for r, c in starts)
+def boxes_of(image: np.ndarray, crop: np.ndarray) -> list[tuple[slice, slice]]:
+    """Where in an image a crop was cut out."""
+    rows, cols = crop.shape
+    starts = np.argwhere(image[: len(image) - rows + 1, : image.shape[1] - cols + 1] == crop[0, 0])
+    boxes = [(slice(row, row + rows), slice(col, col + cols)) for row, col in starts]
+    return [box for box in boxes if np.array_equal(image[box], crop)]
 
 
 def test_fields_keep_their_names_in_a_batch(pool):

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-import joints
 import numpy as np
 import pytest
 
+import joints
 from lamella.physics.phantoms import random_joint_phantom
 from lamella.training import sources
 

@@ -1,10 +1,10 @@
 """The verbs with the shipped weights: phantoms pass the laws, what is no joint is refused."""
 
-import joints
-import laws
 import numpy as np
 import pytest
 
+import joints
+import laws
 from lamella.physics.phantoms import JointPhantom
 from lamella.records import LamellaError, Layers, Radiograph
 from lamella.zoo import models

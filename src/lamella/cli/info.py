@@ -28,7 +28,6 @@ DEPENDENCIES = (
     "pylibjpeg-openjpeg",
     "pyjpegls",
     "python-gdcm",
-    "matplotlib",
     "jinja2",
     "cyclopts",
     "rich",

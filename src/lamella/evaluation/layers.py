@@ -31,6 +31,7 @@ PHANTOMS = 100
 RESIDUAL_BOUND = 1e-5
 
 Cases = Iterable[tuple[KnownLayers, Radiograph]]
+Summary = dict[str, int | float]
 
 
 def lamella_layers(radiograph: Radiograph, masks: dict[str, Mask]) -> list[Image]:
@@ -62,7 +63,7 @@ def measure(cases: Cases, rows: dict[str, LayerImages]) -> dict[str, list[LayerF
     return scores
 
 
-def summary(scores: list[LayerFidelity]) -> dict[str, float]:
+def summary(scores: list[LayerFidelity]) -> Summary:
     """Mean-MSE PSNR (dB), median PSNR, 5th percentile, SSIM, and PSNR by overlap size."""
     each = np.array([psnr_db(score.mse) for score in scores])
     by_bin = defaultdict(list)
@@ -104,7 +105,7 @@ def evaluate(data: Path, out: Path) -> str:
     return save(out, "layers", result, "\n".join(tables))
 
 
-def _table(name: str, summaries: dict[str, dict[str, float]]) -> str:
+def _table(name: str, summaries: dict[str, Summary]) -> str:
     first = next(iter(summaries.values()))
     bins = [key for key in bin_names() if f"psnr_{key}" in first]
     columns = ["PSNR in the overlap, dB", "all", "median", "5th pct", "SSIM"]

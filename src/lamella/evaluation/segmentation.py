@@ -75,21 +75,29 @@ def evaluate(data: Path, out: Path) -> str:
 
 
 def summary(rows: Sequence[Row]) -> Row:
-    """Means over joints that were not refused, worst twentieth of Dice, and the refusal rate."""
+    """Means over joints that were not refused, worst twentieth of Dice, and the refusals.
+
+    A mean over no joint at all is NaN.
+    """
     accepted = [row for row in rows if not row["refused"]]
     result = {"joints": float(len(rows)), "refused": float(sum(row["refused"] for row in rows))}
     for name in ("upper", "lower"):
-        values = np.array([row[f"dice_{name}"] for row in accepted])
-        contour_px = float(np.mean([row[f"contour_px_{name}"] for row in accepted]))
-        result[f"dice_{name}"] = float(values.mean())
-        result[f"dice_{name}_5th_percentile"] = float(np.percentile(values, 5))
+        values = [row[f"dice_{name}"] for row in accepted]
+        contour_px = _mean([row[f"contour_px_{name}"] for row in accepted])
+        result[f"dice_{name}"] = _mean(values)
+        worst = float(np.percentile(values, 5)) if values else float("nan")
+        result[f"dice_{name}_5th_percentile"] = worst
         result[f"contour_px_{name}"] = contour_px
         result[f"contour_mm_{name}"] = contour_px * PUBLISHED_SPACING_MM
     overlaps = [row["overlap_iou"] for row in accepted if "overlap_iou" in row]
     result["overlap_joints"] = float(len(overlaps))
-    result["overlap_iou"] = float(np.mean(overlaps)) if overlaps else float("nan")
-    result["thumb_accuracy"] = float(np.mean([row["thumb_right"] for row in accepted]))
+    result["overlap_iou"] = _mean(overlaps)
+    result["thumb_accuracy"] = _mean([row["thumb_right"] for row in accepted])
     return result
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
 
 
 def _outline(mask: Mask) -> Mask:

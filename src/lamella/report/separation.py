@@ -107,6 +107,7 @@ def separation_page(
             style=Markup(_template_text("report.css")),
             script=Markup(_template_text("report.js")),
         )
+        .lstrip()
     )
 
 

@@ -45,7 +45,7 @@ def separate_joint(
     observed = np.asarray(absorbance(radiograph.pixels, radiograph.grey_level))
     small = [grid.mask_to_network(mask) for mask in stack]
     if not all(mask.any() for mask in small):
-        raise LamellaError("a bone mask vanishes at 0.08 mm per pixel: is the pixel spacing right?")
+        raise LamellaError("a bone mask is too small for a joint of this size: are mask and pixel spacing right?")
     seen = grid.to_network(observed)
     _refuse_foreign(outline_agreement(seen, dict(zip(names, small, strict=True)), grid.spacing_mm))
     soft, shares, share_sd = estimate(seen, small, grid.spacing_mm)

@@ -1,9 +1,9 @@
 """A scene of two overlapping phantom bones, made once."""
 
-import joints
 import numpy as np
 import pytest
 
+import joints
 from lamella.methods.shares.infer import Scene, scene
 from lamella.physics.phantoms import JointPhantom
 

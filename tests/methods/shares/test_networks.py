@@ -23,19 +23,6 @@ def test_training_starts_at_an_equal_split_without_correction():
     assert LOG_SD_BOUNDS[0] < log_sd[0, 0, 0] < LOG_SD_BOUNDS[1]
 
 
-def test_what_a_pixel_gets_does_not_depend_on_how_far_away_the_crop_ends():
-    """Nothing normalises over the image: a change far away leaves the outputs as they were."""
-    torch.manual_seed(0)
-    network = woken(SharesNetwork(NARROW)).eval()
-    features = torch.randn(1, 4, 32, 512)
-    changed = features.clone()
-    changed[..., -32:] += 3.0
-    with torch.no_grad():
-        before, after = network(features), network(changed)
-    torch.testing.assert_close(after[..., :32], before[..., :32], atol=1e-5, rtol=1e-5)
-    assert (after - before).abs().max() > 1e-2
-
-
 @pytest.mark.parametrize("bias", [-100.0, 100.0])
 def test_the_log_sd_stays_within_its_bounds(bias):
     network = SharesNetwork(NARROW)
@@ -66,8 +53,10 @@ def test_every_weight_has_a_gradient():
 
 
 def test_the_correction_of_soft_tissue_is_smooth():
-    """It has a quarter of the resolution: neighbours differ far less than the share's."""
+    """It has a quarter of the resolution: straight lines between knots four pixels apart."""
     torch.manual_seed(0)
     output = woken(SharesNetwork(NARROW))(torch.randn(1, 4, 64, 64)).detach()
-    steps = output.diff(dim=-1).square().mean(dim=(0, 2, 3)) / output.var(dim=(0, 2, 3))
-    assert steps[2] < 0.25 * steps[0]
+    bends = output.diff(n=2, dim=-1).abs() / output.std(dim=(0, 2, 3), keepdim=True)
+    straight = (bends < 1e-4).float().mean(dim=(0, 2, 3))
+    assert straight[2] > 0.4
+    assert straight[0] < 0.1

@@ -1,6 +1,5 @@
 """What the share network minimises: errors of the layers that its shares imply."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -85,9 +84,7 @@ def test_features_do_not_depend_on_the_exposure():
 
 
 def test_the_true_split_costs_least():
-    losses = [
-        shares_loss(Says(SHARE_LOGIT + off), a_batch())[0].item() for off in (-0.5, 0.0, 0.5)
-    ]
+    losses = [shares_loss(Says(SHARE_LOGIT + off), a_batch())[0].item() for off in (-0.5, 0.0, 0.5)]
     assert losses[1] < min(losses[0], losses[2]) - 0.01
 
 

@@ -14,7 +14,7 @@ from lamella.evaluation.fidelity import bin_names, size_bin
 from lamella.evaluation.results import markdown_table, save
 from lamella.methods.shares.calibrate import NORMAL_QUANTILE
 from lamella.prepare.overlap import KnownLayers
-from lamella.records import Radiograph
+from lamella.records import LamellaError, Radiograph
 from lamella.zoo.verbs import separate
 
 DECILES = 10
@@ -45,6 +45,8 @@ def evaluate(data: Path, out: Path) -> str:
     by_bin: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in bin_names()}
     for known, radiograph in track(list(closed_joints(data)), "measuring intervals"):
         by_bin[size_bin(int(known.overlap.sum()))].append(errors_and_sd(known, radiograph))
+    if not any(by_bin.values()):
+        raise LamellaError(f"{data.name} holds no joint without overlap to close")
     joined = {
         name: tuple(np.concatenate(part) for part in zip(*pairs, strict=True))
         for name, pairs in by_bin.items()

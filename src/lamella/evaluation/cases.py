@@ -24,7 +24,7 @@ SEED = 20250
 def closed_joints(manifest: Path, seed: int = SEED) -> Iterator[tuple[KnownLayers, Radiograph]]:
     """Synthetic overlaps of every joint of a manifest that has none.
 
-    Four closings of each, uniform in 2 to 24 px (whole pixels, along the columns, shared
+    Four different closings of each, uniform in 2 to 24 px (whole pixels, along the columns, shared
     between both bones); those that overlap by 20 px or more are cases.
 
     Yields:
@@ -37,9 +37,9 @@ def closed_joints(manifest: Path, seed: int = SEED) -> Iterator[tuple[KnownLayer
         rng = np.random.default_rng([seed, number])
         radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
         known = layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
-        for _ in range(CLOSINGS_PER_JOINT):
-            closing_px = int(rng.integers(CLOSING_PX[0], CLOSING_PX[1] + 1))
-            made = closed(known, closing(("upper", "lower"), closing_px))
+        choices = np.arange(CLOSING_PX[0], CLOSING_PX[1] + 1)
+        for closing_px in rng.choice(choices, CLOSINGS_PER_JOINT, replace=False):
+            made = closed(known, closing(("upper", "lower"), int(closing_px)))
             if made.overlap.sum() >= SMALLEST_OVERLAP_PX:
                 yield made, made.radiograph()
 

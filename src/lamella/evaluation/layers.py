@@ -6,7 +6,7 @@ error over cases (each case weighs the same), inside the overlap, over both laye
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from lamella.evaluation.cases import closed_joints, phantom_joints
 from lamella.evaluation.fidelity import LayerFidelity, bin_names, layer_fidelity, psnr_db, size_bin
 from lamella.evaluation.results import markdown_table, save
 from lamella.prepare.overlap import KnownLayers
-from lamella.records import Radiograph
+from lamella.records import LamellaError, Radiograph
 from lamella.types import Image, Mask
 from lamella.zoo.verbs import separate
 
@@ -34,7 +34,7 @@ Cases = Iterable[tuple[KnownLayers, Radiograph]]
 Summary = dict[str, int | float]
 
 
-def lamella_layers(radiograph: Radiograph, masks: dict[str, Mask]) -> list[Image]:
+def lamella_layers(radiograph: Radiograph, masks: Mapping[str, Mask]) -> list[Image]:
     """Lamella's own separation, the masks given."""
     layers = separate(radiograph, masks)
     return [layers.bone_image(name) for name in masks]
@@ -98,6 +98,8 @@ def evaluate(data: Path, out: Path) -> str:
     }
     result, tables = {}, []
     for name, cases in sets.items():
+        if not cases:
+            raise LamellaError(f"{data.name} holds no joint without overlap to close")
         scores = measure(track(cases, name), rows)
         summaries = {method: summary(score) for method, score in scores.items()}
         result[name] = summaries

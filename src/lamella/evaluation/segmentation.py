@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import track
@@ -59,7 +60,9 @@ def evaluate(data: Path, out: Path) -> str:
         data: manifest (``dev.json``).
         out: folder for ``segmentation.json`` and ``segmentation.md``.
     """
-    sound, doubtful, flagged = [], [], []
+    sound: list[Row] = []
+    doubtful: list[Row] = []
+    flagged: list[dict[str, Any]] = []
     for joint_row in track(joint_rows(data), "segmenting"):
         joint = load_joint(joint_row)
         found = segment(Radiograph(pixels=joint.pixels, grey_level=1 / 255))

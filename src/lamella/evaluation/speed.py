@@ -39,10 +39,15 @@ def evaluate(data: Path | None, out: Path) -> str:
             *_batch(folder),
             ("all weights", _weights_mb(), "MB", 10.0),
         ]
-    result = {what: {"value": value, "unit": unit, "target": target} for what, value, unit, target in rows}
+    result = {
+        what: {"value": value, "unit": unit, "target": target} for what, value, unit, target in rows
+    }
     table = markdown_table(
         ["speed and size", "measured", "target"],
-        [[what, f"{value:.3g} {unit}", f"<= {target:g} {unit}"] for what, value, unit, target in rows],
+        [
+            [what, f"{value:.3g} {unit}", f"<= {target:g} {unit}"]
+            for what, value, unit, target in rows
+        ],
     )
     return save(out, "speed", {"figures": result}, table)
 
@@ -58,9 +63,7 @@ def fastest(action: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def _run(arguments: Sequence[str]) -> str:
-    done = subprocess.run(  # noqa: S603 - this interpreter, own arguments
-        [sys.executable, *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise LamellaError(f"a timed command failed: {done.stderr.strip()[-300:]}")
     return done.stdout
@@ -112,7 +115,7 @@ def _weights_mb() -> float:
 
 def _write_joints(folder: Path) -> list[Path]:
     folder.mkdir()
-    paths = []
+    paths: list[Path] = []
     for number in range(BATCH_JOINTS):
         rng = np.random.default_rng(number % DISTINCT_JOINTS)
         path = folder / f"joint-{number:03d}.png"

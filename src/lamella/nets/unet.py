@@ -7,8 +7,6 @@ import torch
 from torch import Tensor, nn
 
 
-
-
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions, group normalisation, a shortcut: (B, in, H, W) -> (B, out, H, W)."""
 

@@ -43,9 +43,9 @@ class SharesRecipe:
     data: Path
     closings_per_joint: int = 10
     phantom_count: int = 700
-    batch: int = 16
+    batch: int = 8
     widths: tuple[int, ...] = (48, 64, 96, 128)
-    schedule: Schedule = Schedule(steps=6000, chunk_steps=300, learning_rate=2e-3)  # noqa: RUF009
+    schedule: Schedule = Schedule(steps=15000, chunk_steps=300, ema_decay=0.999)  # noqa: RUF009
 
 
 def train(data: Path, out: Path, steps: int | None = None) -> Path:
@@ -100,8 +100,11 @@ def split_joints(data: Path) -> tuple[list[LoadedJoint], list[LoadedJoint]]:
 
 def training_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
     """Closed real joints and overlapping phantoms, from the recipe's seed alone."""
-    real = _kept(folder / "real", lambda: _real(recipe, 0, recipe.closings_per_joint))
-    made = _kept(folder / "phantoms", lambda: _phantoms(recipe))
+    real = _kept(
+        folder / f"real-{recipe.closings_per_joint}",
+        lambda: _real(recipe, 0, recipe.closings_per_joint),
+    )
+    made = _kept(folder / f"phantoms-{recipe.phantom_count}", lambda: _phantoms(recipe))
     return SharesPool(
         maps=np.concatenate([real.maps, made.maps]),
         overlap=np.concatenate([real.overlap, made.overlap]),
@@ -111,7 +114,7 @@ def training_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
 
 def held_out_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
     """Closed joints of the fifth that never trains: for selection and calibration."""
-    return _kept(folder, lambda: _real(recipe, FOLD_SEED, 3))
+    return _kept(folder, lambda: _real(recipe, FOLD_SEED, 1))
 
 
 def layer_psnr(pool: SharesPool, network: nn.Module) -> dict[str, float]:

@@ -45,7 +45,9 @@ def separate_joint(
     observed = np.asarray(absorbance(radiograph.pixels, radiograph.grey_level))
     small = [grid.mask_to_network(mask) for mask in stack]
     if not all(mask.any() for mask in small):
-        raise LamellaError("a bone mask is too small for a joint of this size: are mask and pixel spacing right?")
+        raise LamellaError(
+            "a bone mask is too small for a joint of this size: are mask and spacing right?"
+        )
     seen = grid.to_network(observed)
     _refuse_foreign(outline_agreement(seen, dict(zip(names, small, strict=True)), grid.spacing_mm))
     soft, shares, share_sd = estimate(seen, small, grid.spacing_mm)
@@ -81,8 +83,8 @@ def usable_masks(radiograph: Radiograph, masks: Mapping[str, Mask]) -> BoneMasks
 def _refuse_foreign(agreement: float) -> None:
     if agreement < LEAST_OUTLINE_AGREEMENT:
         raise LamellaError(
-            f"the masks do not fit the image: only {agreement:.0%} of their outlines are bone edges "
-            "(masks of another image, or an inverted radiograph?)"
+            f"the masks do not fit the image: only {agreement:.0%} of their outline is a bone's "
+            "edge (masks of another image, or an inverted radiograph?)"
         )
 
 

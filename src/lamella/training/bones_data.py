@@ -39,7 +39,7 @@ def bones_batch(pool: BonesPool, rng: np.random.Generator, size: int = 16) -> Bo
     shifted and stretched, and vary in gain, contrast, blur and noise. No joints: upside-down,
     sideways and greatly enlarged joints, mosaics of joints, textures and given images.
     """
-    joints = round(0.8 * size)
+    joints = min(round(0.8 * size), size - 1)
     chosen = rng.integers(len(pool.pixels), size=joints)
     pixels, masks = _warp(pool.pixels[chosen], pool.masks[chosen], rng)
     negatives = np.stack([no_joint(pool, rng) for _ in range(size - joints)])

@@ -1,6 +1,5 @@
 """From trained PyTorch networks to the ONNX files of the zoo, and back again for parity."""
 
-import io
 import warnings
 from pathlib import Path
 
@@ -32,18 +31,18 @@ def export_onnx(network: nn.Module, path: Path, channels: int, outputs: tuple[st
         channels: of the input.
         outputs: names of the outputs.
     """
-    flat = _Flat(network).eval().to(memory_format=torch.contiguous_format)
+    flat = _Flat(network).eval()
     free = {0: "batch", 2: "height", 3: "width"}
     axes = {"input": free} | {
         name: free if k == 0 else {0: "batch"} for k, name in enumerate(outputs)
     }
-    buffer = io.BytesIO()
+    partial = path.with_suffix(".partial")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             flat,
             (torch.zeros(2, channels, 64, 96),),
-            buffer,
+            partial,
             dynamo=False,
             input_names=["input"],
             output_names=list(outputs),
@@ -51,8 +50,6 @@ def export_onnx(network: nn.Module, path: Path, channels: int, outputs: tuple[st
             opset_version=17,
             do_constant_folding=False,
         )
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(buffer.getvalue())
     partial.replace(path)
 
 

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 Objective = Callable[[nn.Module, Any], tuple[Tensor, dict[str, Tensor]]]
 BatchMaker = Callable[[np.random.Generator], Any]
@@ -116,7 +116,7 @@ class _Module(lightning.LightningModule):
     def __init__(self, job: Job) -> None:
         super().__init__()
         self.job = job
-        self.network = job.network.to(memory_format=torch.channels_last)
+        self.network = job.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.save_hyperparameters(asdict(job.schedule))
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -126,7 +126,7 @@ class _Module(lightning.LightningModule):
         return DataLoader(steps, batch_size=None, shuffle=False, num_workers=workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        return DataLoader([0], batch_size=None)
+        return DataLoader(TensorDataset(torch.zeros(1)), batch_size=None)
 
     def training_step(self, batch: Any, _: int) -> Tensor:
         loss, parts = self.job.objective(self.network, batch)

@@ -16,7 +16,6 @@ import onnxruntime
 from lamella.records import LamellaError
 
 
-@lru_cache
 def card(name: str) -> dict[str, Any]:
     """The model card of a network: recipe, data, licence, seed, metrics, SHA-256.
 

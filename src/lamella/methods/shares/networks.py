@@ -26,9 +26,8 @@ class SharesNetwork(nn.Module):
         self.share = nn.Conv2d(widths[0], 8, 3, padding=1)
         self.unfold = nn.PixelShuffle(2)
         self.soft = nn.Conv2d(widths[1], 1, 1)
-        for head in (self.share, self.soft):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+        for parameter in (*self.share.parameters(), *self.soft.parameters()):
+            nn.init.zeros_(parameter)
 
     def forward(self, features: Tensor) -> Tensor:
         """Predict share, its uncertainty and the soft-tissue correction."""

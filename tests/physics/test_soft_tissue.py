@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from lamella.physics.soft_tissue import air_beside, harmonic_fill, matte, soft_tissue_under
+from lamella.physics.soft_tissue import (
+    FADE_MM,
+    PENUMBRA_MM,
+    air_beside,
+    harmonic_fill,
+    matte,
+    soft_tissue_under,
+)
 from lamella.records import LamellaError
 
 SPACING_MM = 0.082
@@ -58,13 +65,14 @@ def test_an_isolated_hole_takes_the_mean() -> None:
     assert filled[hole] == pytest.approx(0.25, abs=1e-6)
 
 
-def test_matte_is_one_inside_and_ends_a_quarter_millimetre_outside() -> None:
+def test_matte_covers_the_penumbra_and_fades_out_beyond_it() -> None:
     mask = disc((128, 128), (64, 64), 30)
     edge = matte(mask, SPACING_MM)
-    distance = np.hypot(*(np.indices((128, 128)) - 64)) - 30
-    assert (edge[mask] == 1).all()
-    assert (edge[distance * SPACING_MM > 0.25 + 1.5 * SPACING_MM] == 0).all()
-    assert 0.2 < edge[(distance > 1) & (distance < 2)].mean() < 0.9
+    outside_mm = (np.hypot(*(np.indices((128, 128)) - 64)) - 30) * SPACING_MM
+    assert (edge[outside_mm < PENUMBRA_MM - SPACING_MM] == 1).all()
+    assert (edge[outside_mm > PENUMBRA_MM + FADE_MM + SPACING_MM] == 0).all()
+    middle = np.abs(outside_mm - PENUMBRA_MM - FADE_MM / 2) < SPACING_MM / 2
+    assert 0.2 < edge[middle].mean() < 0.8
 
 
 def test_soft_tissue_is_found_under_bone_and_never_above_the_observation() -> None:

@@ -30,7 +30,9 @@ def test_messages_become_one_short_line() -> None:
 
 
 def test_commands_keep_verbs_and_options_only() -> None:
-    said = wording.command("lamella separate /scans/Rossi.dcm --upper 'Anna R.png' --out=rossi -o out")
+    said = wording.command(
+        "lamella separate /scans/Rossi.dcm --upper 'Anna R.png' --out=rossi -o out"
+    )
     assert "ossi" not in said
     assert "Anna" not in said
     assert said.startswith("lamella separate …")

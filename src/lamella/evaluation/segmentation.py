@@ -16,6 +16,7 @@ from lamella.io.datasets import (
     load_joint,
     mask_faults,
 )
+from lamella.prepare.masks import reaching_border
 from lamella.records import BoneMasks, Radiograph
 from lamella.types import Mask
 from lamella.zoo.verbs import segment
@@ -38,14 +39,19 @@ def contour_distance_px(found: Mask, true: Mask) -> float:
 
 
 def score(joint: LoadedJoint, found: BoneMasks) -> Row:
-    """All figures of one joint; those of refused joints are NaN."""
+    """All figures of one joint; a refused one has none but its confidence.
+
+    Outlines are compared after both masks are continued to the border their bone leaves by: where
+    a mask ends a few pixels short of it, that end is no outline of the bone.
+    """
     if found.refused is not None:
         return {"refused": 1.0, "confidence": found.confidence}
     truth = {"upper": joint.upper, "lower": joint.lower}
     row = {"refused": 0.0, "confidence": found.confidence}
+    continued, expected = reaching_border(found), reaching_border(truth)
     for name, true in truth.items():
         row[f"dice_{name}"] = dice(found[name], true)
-        row[f"contour_px_{name}"] = contour_distance_px(found[name], true)
+        row[f"contour_px_{name}"] = contour_distance_px(continued[name], expected[name])
     if joint.is_overlapping:
         both = joint.upper & joint.lower
         row["overlap_iou"] = float((found.overlap & both).sum() / (found.overlap | both).sum())

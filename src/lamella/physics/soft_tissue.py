@@ -15,7 +15,8 @@ from lamella.physics.multigrid import Multigrid
 from lamella.records import LamellaError
 from lamella.types import Absorbance, Mask
 
-MARGIN_MM = 0.25
+PENUMBRA_MM = 0.2
+FADE_MM = 0.25
 NOMINAL_SPACING_MM = 0.082
 AIR_FRACTION = 0.4
 SMOOTHING_MM = 0.16
@@ -25,9 +26,11 @@ ISOLATED = 1e-9
 
 
 def matte(mask: Mask, pixel_spacing_mm: float = NOMINAL_SPACING_MM) -> Absorbance:
-    """Soft edge of a bone mask: 1 inside, falling smoothly to 0 at ``MARGIN_MM`` outside.
+    """Soft edge of a bone mask: 1 up to ``PENUMBRA_MM`` outside, then smoothly to 0.
 
-    ``p = 1 - s^2 (3 - 2 s)`` with ``s`` the distance from the mask over the margin.
+    ``p = 1 - t^2 (3 - 2 t)`` with ``t = (d - PENUMBRA_MM) / FADE_MM`` clipped to [0, 1] and ``d``
+    the distance from the mask. The blurred edge of a bone reaches beyond its outline, and masks
+    drawn by hand miss the outline by a pixel or two: both belong to the bone.
 
     Args:
         mask: (row, col).
@@ -38,9 +41,9 @@ def matte(mask: Mask, pixel_spacing_mm: float = NOMINAL_SPACING_MM) -> Absorbanc
     """
     if not mask.any():
         return np.zeros(mask.shape, np.float32)
-    box = _bounding_box(mask, int(MARGIN_MM / pixel_spacing_mm) + 2)
+    box = _bounding_box(mask, int((PENUMBRA_MM + FADE_MM) / pixel_spacing_mm) + 2)
     distance_mm = ndimage.distance_transform_edt(~mask[box]) * pixel_spacing_mm
-    step = np.clip(distance_mm / (MARGIN_MM + 0.5 * pixel_spacing_mm), 0.0, 1.0)
+    step = np.clip((distance_mm - PENUMBRA_MM) / FADE_MM, 0.0, 1.0)
     edge = np.zeros(mask.shape, np.float32)
     edge[box] = 1.0 - step**2 * (3.0 - 2.0 * step)
     return edge

@@ -9,8 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
-from lamella.physics.formation import absorbance, intensity, split_by_shares, superpose
+from lamella.physics.formation import (
+    absorbance,
+    intensity,
+    shares_of_present,
+    split_by_shares,
+    superpose,
+)
 from lamella.physics.geometry import RigidMotion, move, move_mask
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM, matte, soft_tissue_under
 from lamella.prepare.masks import by_height, reaching_border
@@ -18,6 +25,7 @@ from lamella.records import LamellaError, Radiograph
 from lamella.types import Absorbance, Image, Mask
 
 SMALLEST_OVERLAP_PX = 20
+NEARNESS_MM = 0.08
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +71,8 @@ def layers_without_overlap(radiograph: Radiograph, masks: Mapping[str, Mask]) ->
     """Layers of a joint whose bones do not overlap.
 
     Soft tissue is continued under the bones (:func:`soft_tissue_under`); the rest belongs to
-    the one bone that is there. Where two soft edges meet, each gets its part of the matte.
+    the one bone that is there. Where two soft edges meet, the nearer bone gets more:
+    ``share_i ~ p_i exp(-d_i / NEARNESS_MM)`` with ``d_i`` the distance from mask i.
 
     Raises:
         LamellaError: the masks overlap by 20 pixels or more, or no soft tissue is visible.
@@ -77,7 +86,8 @@ def layers_without_overlap(radiograph: Radiograph, masks: Mapping[str, Mask]) ->
     mattes = np.stack([matte(mask, spacing_mm) for mask in stack])
     observed = np.asarray(absorbance(radiograph.pixels, radiograph.grey_level))
     soft = soft_tissue_under(observed, mattes.max(axis=0), spacing_mm)
-    parts = np.asarray(mattes / np.maximum(mattes.sum(axis=0), 1e-6))
+    distances = np.stack([ndimage.distance_transform_edt(~mask) for mask in stack])
+    parts = shares_of_present(-distances * (spacing_mm / NEARNESS_MM), mattes)
     soft, bones = split_by_shares(observed, soft, parts.astype(np.float32))
     return KnownLayers(
         soft=soft,

@@ -153,11 +153,11 @@ def _fields(seen: Scene, known: KnownLayers, upper: str) -> list[np.ndarray]:
 
 def _drawn_by_hand(mask: Mask, rng: np.random.Generator) -> Mask:
     choice = rng.random()
-    if choice < 0.65:
+    if choice < 0.75:
         return mask
-    if choice < 0.77:
+    if choice < 0.84:
         return np.asarray(ndimage.binary_dilation(mask))
-    if choice < 0.89:
+    if choice < 0.92:
         return np.asarray(ndimage.binary_erosion(mask, border_value=1))
     return np.roll(mask, tuple(rng.integers(-1, 2, size=2)), axis=(0, 1))
 

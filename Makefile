@@ -47,6 +47,8 @@ bench: $(VENV)/.dev      ## the tables of the README; needs LAMELLA_DATA
 	@test -n "$$LAMELLA_DATA" || { echo "make bench: set LAMELLA_DATA to the folder that holds mcp/"; exit 1; }
 	$(BIN)/lamella evaluate layers --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate segmentation --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate calibration --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate recomposition --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate speed
 
 docs: $(VENV)/.dev       ## the reference, from the docstrings, into build/docs

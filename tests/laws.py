@@ -21,12 +21,17 @@ def is_physical(layers: Layers) -> None:
 
 
 def lone_bones_keep_all(layers: Layers) -> None:
-    """Where one mask only is, and the other bone is far, that bone's image is the radiograph."""
-    from scipy.ndimage import binary_dilation
+    """Beyond the soft edge of the other bone, a bone's image is the radiograph."""
+    from scipy.ndimage import distance_transform_edt
 
+    from lamella.physics.soft_tissue import FADE_MM, PENUMBRA_MM
+    from lamella.prepare.grid import JointGrid
+
+    spacing_mm = JointGrid.of(layers.radiograph).native_spacing_mm
     names = list(layers.masks)
     for name, other in (names, names[::-1]):
-        alone = layers.masks[name] & ~binary_dilation(layers.masks[other], iterations=8)
+        away_mm = spacing_mm * distance_transform_edt(~layers.masks[other])
+        alone = layers.masks[name] & (away_mm > PENUMBRA_MM + FADE_MM + spacing_mm)
         alone &= ~layers.saturated
         error = np.abs(layers.bone_image(name) - layers.radiograph.pixels)[alone]
         assert error.max() <= 1e-6

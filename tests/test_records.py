@@ -1,5 +1,7 @@
 """Records: what they refuse, what they keep, what they promise."""
 
+import copy
+import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 
 import laws
+from lamella.physics.formation import absorbance
 from lamella.records import (
+    FINEST_GREY_LEVEL,
     UNKNOWN_FLOAT_GREY_LEVEL,
     BoneMasks,
     IntensityScale,
@@ -112,6 +116,45 @@ def test_a_spacing_that_is_no_length_is_refused(spacing_mm):
         Radiograph(pixels=ramp(), pixel_spacing_mm=spacing_mm)
 
 
+@pytest.mark.parametrize("grey_level", [0.0, -GREY, 255.0, float("nan"), float("inf")])
+def test_a_grey_level_that_is_no_step_is_refused(grey_level):
+    with pytest.raises(LamellaError, match=r"above 0 and at most 1, got .*: give 1/255"):
+        Radiograph(pixels=ramp(), grey_level=grey_level)
+
+
+def test_white_has_a_finite_absorbance_however_fine_the_grey_levels():
+    radiograph = Radiograph(pixels=ramp(high=1.0), grey_level=2.0**-32)
+    assert radiograph.grey_level == FINEST_GREY_LEVEL
+    assert np.isfinite(absorbance(radiograph.pixels, radiograph.grey_level)).all()
+    assert radiograph.saturated.sum() == 1
+
+
+WORDS_FOR_NUMBERS = """
+import numpy as np
+from lamella.records import LamellaError, Radiograph
+for given in ({"pixel_spacing_mm": "wide"}, {"grey_level": "fine"}):
+    try:
+        Radiograph(pixels=np.linspace(0, 1, 1600).reshape(40, 40), **given)
+    except LamellaError as error:
+        print(error)
+"""
+
+
+def test_words_where_numbers_belong_are_refused_where_types_are_not_checked():
+    spacing, grey_level = said_by(WORDS_FOR_NUMBERS)
+    assert "pixel spacing above 0 mm, got 'wide'" in spacing
+    assert "grey levels above 0 and at most 1, got 'fine'" in grey_level
+
+
+def test_a_record_does_not_change_with_the_array_it_was_made_from():
+    pixels, masks = ramp(), boxes()
+    radiograph, kept = Radiograph(pixels=pixels), BoneMasks(masks=masks)
+    pixels[:] = 0.0
+    masks["upper"][:] = False
+    np.testing.assert_array_equal(radiograph.pixels, ramp())
+    np.testing.assert_array_equal(kept["upper"], boxes()["upper"])
+
+
 def test_smallest_and_most_extreme_pixels_are_accepted():
     radiograph = Radiograph(pixels=ramp((32, 32), 0.0, 1.0))
     assert radiograph.shape == (32, 32)
@@ -180,6 +223,25 @@ def test_saturation_begins_half_a_grey_level_below_white():
 def test_masks_that_cannot_be_used_are_refused(masks, match):
     with pytest.raises(LamellaError, match=match):
         BoneMasks(masks=masks)
+
+
+NO_MASKS = """
+import numpy as np
+from lamella.records import BoneMasks, LamellaError
+for odd in (np.ones((4, 4, 1)), np.linspace(0, 1, 16).reshape(4, 4)):
+    try:
+        BoneMasks(masks={"upper": odd})
+    except LamellaError as error:
+        print(error)
+print(BoneMasks(masks={"upper": np.array([[0, 255], [0, 255]])})["upper"].sum())
+"""
+
+
+def test_stacks_and_probabilities_are_no_masks_where_types_are_not_checked():
+    stack, probability, accepted = said_by(NO_MASKS)
+    assert stack == "expected the mask of bone 'upper' as (row, col), got shape (4, 4, 1)"
+    assert probability.endswith("got grey levels: threshold it")
+    assert accepted == "2"
 
 
 def test_masks_may_be_empty_when_the_image_was_refused():
@@ -317,6 +379,17 @@ def test_records_are_made_by_keyword_only(record):
     values = [getattr(record, field.name) for field in fields(record)]
     with pytest.raises(TypeError):
         type(record)(*values)
+
+
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda record: pickle.loads(pickle.dumps(record))]
+)
+def test_layers_travel_between_processes(again):
+    layers = made_layers()
+    other = again(layers)
+    laws.same_layers(layers, other, tolerance=0.0)
+    np.testing.assert_array_equal(other.masks["upper"], layers.masks["upper"])
+    assert (other.method, other.masks.origin) == (layers.method, layers.masks.origin)
 
 
 def test_mappings_inside_records_cannot_be_changed_from_outside():

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from lamella.types import Absorbance, Image, Mask
 
 UNKNOWN_FLOAT_GREY_LEVEL = 1.0 / 65535.0
+FINEST_GREY_LEVEL = 2.0**-22
+"""Half of it is the smallest distance to white that float32 holds with a digit to spare."""
 
 
 class LamellaError(ValueError):
@@ -44,17 +48,18 @@ class Radiograph:
     """One radiograph, bone bright.
 
     Args:
-        pixels: intensity in [0, 1], (row, col), converted to float32.
+        pixels: intensity in [0, 1], (row, col), copied as float32.
         pixel_spacing_mm: edge of a (square) pixel in mm, or None when unknown.
         spacing_source: where the spacing came from.
         intensity_scale: what the pixel values are.
-        grey_level: step between neighbouring source grey levels (1/255 for 8 bit).
+        grey_level: step between neighbouring source grey levels (1/255 for 8 bit), in (0, 1];
+            finer ones than ``FINEST_GREY_LEVEL`` count as that.
         source: a name safe to print (never a patient's).
         warnings: sentences a reader should see beside any result.
 
     Raises:
         LamellaError: not two-dimensional, smaller than 32 pixels on a side, not finite,
-            outside [0, 1], constant, or spacing not above 0.
+            outside [0, 1], constant, spacing not above 0, or grey level outside (0, 1].
 
     Example:
         >>> import numpy as np
@@ -76,6 +81,7 @@ class Radiograph:
         object.__setattr__(self, "pixels", pixels)
         spacing = _checked_spacing(self.pixel_spacing_mm)
         object.__setattr__(self, "pixel_spacing_mm", spacing)
+        object.__setattr__(self, "grey_level", _checked_grey_level(self.grey_level))
         if self.spacing_source is None:
             known = SpacingSource.UNKNOWN if spacing is None else SpacingSource.GIVEN
             object.__setattr__(self, "spacing_source", known)
@@ -104,7 +110,7 @@ class BoneMasks(Mapping[str, Mask]):
     """Where each bone is. Masks may overlap: ``masks["upper"]``, ``masks["lower"]``.
 
     Args:
-        masks: name -> bool array (row, col), all of one shape; top bone first.
+        masks: name -> two-valued array (row, col), all of one shape, copied as bool.
         confidence: 0..1, the segmentation's own estimate that the masks can be used;
             1 for masks a person gave.
         refused: why the image was not accepted as a joint, or None.
@@ -112,7 +118,8 @@ class BoneMasks(Mapping[str, Mask]):
         origin: who made the masks.
 
     Raises:
-        LamellaError: no mask, shapes that differ, or an empty mask without a refusal.
+        LamellaError: no mask, not two-dimensional or two-valued, shapes that differ, or an
+            empty mask without a refusal.
     """
 
     masks: Mapping[str, Mask]
@@ -122,7 +129,7 @@ class BoneMasks(Mapping[str, Mask]):
     origin: str = "given"
 
     def __post_init__(self) -> None:
-        masks = {name: np.asarray(mask, dtype=bool) for name, mask in self.masks.items()}
+        masks = {name: _checked_mask(name, mask) for name, mask in self.masks.items()}
         if not masks:
             raise LamellaError("expected at least one bone mask, got none: name one per bone")
         shapes = {mask.shape for mask in masks.values()}
@@ -141,6 +148,9 @@ class BoneMasks(Mapping[str, Mask]):
 
     def __len__(self) -> int:
         return len(self.masks)
+
+    def __reduce__(self) -> tuple[partial[Any], tuple[()]]:
+        return partial(BoneMasks, **_thawed(self, fields(BoneMasks))), ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -163,7 +173,7 @@ class Layers:
 
     Args:
         soft_absorbance: (row, col), never above the observed absorbance.
-        bone_absorbance: name -> (row, col), zero where that bone is not.
+        bone_absorbance: name -> (row, col), zero beyond that bone's soft edge.
         masks: the bone masks the separation used.
         radiograph: what was separated.
         share_sd: standard deviation of each bone's share of the bone absorbance, (row, col),
@@ -194,6 +204,9 @@ class Layers:
         for name, layer in {"soft": self.soft_absorbance, **frozen, "sd": self.share_sd}.items():
             if layer.shape != shape:
                 raise LamellaError(f"expected layer {name!r} of shape {shape}, got {layer.shape}")
+
+    def __reduce__(self) -> tuple[partial[Any], tuple[()]]:
+        return partial(Layers, **_thawed(self, fields(Layers))), ()
 
     @property
     def saturated(self) -> Mask:
@@ -258,12 +271,54 @@ def _checked_pixels(pixels: Image) -> Image:
         raise LamellaError(f"expected intensity in [0, 1], got {low:.4g} to {high:.4g}: rescale it")
     if high - low < 1e-6:
         raise LamellaError(f"the image is constant ({low:.4g}): nothing to take apart")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    return np.array(array, dtype=np.float32, order="C")
 
 
 def _checked_spacing(spacing_mm: float | None) -> float | None:
     if spacing_mm is None:
         return None
-    if not np.isfinite(spacing_mm) or spacing_mm <= 0:
-        raise LamellaError(f"expected a pixel spacing above 0 mm, got {spacing_mm}")
-    return float(spacing_mm)
+    value = _as_number(spacing_mm)
+    if not 0.0 < value < np.inf:
+        raise LamellaError(
+            f"expected a pixel spacing above 0 mm, got {spacing_mm!r}: give millimetres per pixel"
+        )
+    return value
+
+
+def _checked_grey_level(grey_level: float) -> float:
+    value = _as_number(grey_level)
+    if not 0.0 < value <= 1.0:
+        raise LamellaError(
+            f"expected a step between grey levels above 0 and at most 1, got {grey_level!r}: "
+            "give 1/255 for 8 bit"
+        )
+    return max(value, FINEST_GREY_LEVEL)
+
+
+def _as_number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _checked_mask(name: str, mask: Mask) -> Mask:
+    array = np.asarray(mask)
+    if array.ndim != 2:
+        raise LamellaError(
+            f"expected the mask of bone {name!r} as (row, col), got shape {array.shape}"
+        )
+    if array.dtype != np.bool_ and np.unique(array).size > 2:
+        raise LamellaError(
+            f"expected a two-valued mask of bone {name!r}, got grey levels: threshold it"
+        )
+    return np.array(array, dtype=bool)
+
+
+def _thawed(record: object, entries: Iterable[Field[Any]]) -> dict[str, Any]:
+    """Values of a record's fields; read-only mappings, which cannot be pickled, as plain ones."""
+    values = {entry.name: getattr(record, entry.name) for entry in entries}
+    return {
+        name: dict(value) if isinstance(value, MappingProxyType) else value
+        for name, value in values.items()
+    }

@@ -86,6 +86,16 @@ def test_a_missing_framework_says_what_to_install(lamella, monkeypatch, tmp_path
     assert 'pip install "lamella[train]"' in ran.err
 
 
+def test_a_missing_library_of_a_benchmark_says_what_to_install(lamella, monkeypatch, tmp_path):
+    def measure(**_):
+        raise ModuleNotFoundError("No module named 'cv2'", name="cv2")
+
+    monkeypatch.setattr(develop, "_function", lambda *_: measure)
+    ran = lamella("evaluate", "layers", "--data", tmp_path)
+    assert ran.code == 2
+    assert 'evaluate needs cv2, which is not installed: pip install "lamella[dev]"' in ran.err
+
+
 def test_what_is_offered_is_found_without_importing_it(tmp_path, monkeypatch):
     package = tmp_path / "some_recipes"
     package.mkdir()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import warnings
 
 import pytest
@@ -62,3 +63,32 @@ def test_native_output_is_discarded_and_restored(capfd):
         os.write(2, b"codec noise\n")
     os.write(2, b"kept\n")
     assert capfd.readouterr().err == "kept\n"
+
+
+@pytest.mark.parametrize("silence", [boundary.quiet_native_code, boundary.quiet_libraries])
+def test_threads_take_turns_in_silence(silence):
+    """The second to enter would restore the silence of the first."""
+    inside, leave, second = threading.Event(), threading.Event(), threading.Event()
+
+    def enter(entered: threading.Event, until: threading.Event | None) -> None:
+        with silence():
+            entered.set()
+            if until is not None:
+                until.wait(10)
+
+    logger, before = logging.getLogger("PIL"), os.fstat(2)
+    propagate = logger.propagate
+    threads = [
+        threading.Thread(target=enter, args=(inside, leave)),
+        threading.Thread(target=enter, args=(second, None)),
+    ]
+    threads[0].start()
+    assert inside.wait(10)
+    threads[1].start()
+    assert not second.wait(0.1)
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert second.is_set()
+    assert os.path.samestat(os.fstat(2), before)
+    assert logger.propagate is propagate

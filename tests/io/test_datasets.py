@@ -93,6 +93,14 @@ def test_missing_files_are_listed_at_once(tmp_path, root):
         joint_rows(tmp_path / "m.json")
 
 
+def test_a_damaged_image_is_named(tmp_path):
+    damaged = tmp_path / "a.bmp"
+    damaged.write_bytes(b"BM, cut short")
+    row = JointRow(joint="00001_L_2", image=damaged, upper=damaged, lower=damaged)
+    with pytest.raises(LamellaError, match=r"a\.bmp: not an image, or truncated"):
+        load_joint(row)
+
+
 def test_faultless_masks_have_no_faults():
     assert mask_faults(box(0, 34), box(30, 64)) == ()
 

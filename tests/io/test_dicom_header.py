@@ -140,6 +140,32 @@ def test_accents_and_hyphens_do_not_hide_a_name():
     assert safe_source(header, "Luden_scheidt-MULLER.dcm", "ab" * 32) == "dicom-abababab"
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "name"),
+    [
+        ("ReferringPhysicianName", "Curtis^Henry", "for_curtis.dcm"),
+        ("InstitutionName", "Kukuanaland Hospital", "kukuanaland-hospital-3.dcm"),
+        ("StudyInstanceUID", "1.2.840.99.7", "1.2.840.99.7.dcm"),
+        ("PatientBirthDate", "18560622", "left_22.06.1856.dcm"),
+        ("PatientBirthDate", "18560622", "06-22-1856.dcm"),
+    ],
+)
+def test_names_of_places_other_people_and_studies_are_replaced_too(keyword, value, name):
+    header = Dataset()
+    setattr(header, keyword, value)
+    assert safe_source(header, name, "ab" * 32) == "dicom-abababab"
+
+
+def test_further_patient_identifiers_are_replaced_and_the_root_of_a_uid_is_not():
+    header, other = Dataset(), Dataset()
+    other.PatientID = "gagool77"
+    header.OtherPatientIDsSequence = [other]
+    header.StudyInstanceUID = "1.2.840.99.7"
+    assert safe_source(header, "gagool77-hand.dcm", "ab" * 32) == "dicom-abababab"
+    header.InstitutionName = "Kukuanaland Hand Hospital"
+    assert safe_source(header, "hand-840.dcm", "ab" * 32) == "hand-840.dcm"
+
+
 def test_a_base_name_without_identifiers_is_kept(make_dataset):
     assert safe_source(make_dataset(STORED), "joint_07.dcm", "ab" * 32) == "joint_07.dcm"
 

@@ -25,6 +25,7 @@ def test_a_known_spacing_gives_the_networks_spacing(spacing_mm):
         np.array([200, 240]) * spacing_mm, abs=NETWORK_SPACING_MM / 2
     )
     assert grid.spacing_mm == NETWORK_SPACING_MM
+    assert grid.native_spacing_mm == pytest.approx(spacing_mm)
 
 
 @pytest.mark.parametrize("shape", [(512, 300), (300, 512), (100, 100)])

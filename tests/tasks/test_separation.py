@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import joints
 import laws
+from lamella.physics.soft_tissue import FADE_MM, PENUMBRA_MM
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.tasks.separation import separate_joint, usable_masks
 
@@ -84,6 +86,24 @@ def test_bones_keep_the_names_they_were_given(coarse):
     plain = separated(joints.radiograph_of(coarse), coarse.masks, share=1.0)
     np.testing.assert_array_equal(layers.bone_absorbance["phalanx"], plain.bone_absorbance["upper"])
     np.testing.assert_array_equal(layers.masks["metacarpal"], coarse.masks["lower"])
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"rows": 128, "cols": 128, "pixel_spacing_mm": 0.164},
+        {"rows": 512, "cols": 512, "pixel_spacing_mm": 0.041},
+    ],
+)
+def test_the_soft_edge_of_a_bone_is_as_wide_at_any_spacing(spec):
+    """Bone beside its mask: all of it within penumbra and fade, most of it within the penumbra."""
+    phantom = joints.phantom(**spec)
+    layers = separated(joints.radiograph_of(phantom), phantom.masks, share=0.4)
+    outside = ~np.any(list(phantom.masks.values()), axis=0)
+    away_mm = ndimage.distance_transform_edt(outside) * spec["pixel_spacing_mm"]
+    bone = np.sum(list(layers.bone_absorbance.values()), axis=0)
+    assert bone[away_mm > PENUMBRA_MM + FADE_MM + 0.01].max() == 0
+    assert (bone[(away_mm > 0.2) & (away_mm < 0.4)] > 0).mean() > 0.5
 
 
 def test_saturated_pixels_are_recorded_and_restored(overlapping):

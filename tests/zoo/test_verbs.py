@@ -1,5 +1,8 @@
 """The verbs with the shipped weights: phantoms pass the laws, what is no joint is refused."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -19,6 +22,32 @@ def obeys_all_laws(layers: Layers) -> None:
 
 def dice(found: np.ndarray, true: np.ndarray) -> float:
     return 2 * (found & true).sum() / (found.sum() + true.sum())
+
+
+BARE = """
+import lamella
+from lamella.physics.phantoms import joint_phantom
+phantom = joint_phantom()
+masks = list(phantom.masks.values())
+for verb in (
+    lambda: lamella.segment(phantom.intensity),
+    lambda: lamella.separate(phantom.intensity),
+    lambda: lamella.separate(lamella.Radiograph(pixels=phantom.intensity), masks),
+):
+    try:
+        verb()
+    except lamella.LamellaError as error:
+        print(error)
+"""
+
+
+def test_bare_arrays_and_lists_are_refused_where_types_are_not_checked():
+    command = [sys.executable, "-c", BARE]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    segmenting, separating, unnamed = said
+    assert segmenting == separating
+    assert segmenting.startswith("expected a Radiograph, got ndarray: use lamella.read(path)")
+    assert unnamed.startswith("expected masks by bone name, got list: give {")
 
 
 # --- separate: the laws hold whatever the weights are --------------------------------------

@@ -9,7 +9,8 @@ import importlib
 import os
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,8 @@ from lamella.cli.info import EXTRAS
 
 DATA_VARIABLE = "LAMELLA_DATA"
 WITHOUT_DATA = ("speed",)
+NEEDED = {"train": EXTRAS["train"], "dev": ("cv2",)}
+"""Extra -> modules that training and evaluation import and the core does not bring."""
 
 
 def train(
@@ -60,7 +63,8 @@ def evaluate(
     """
     measure = _function("lamella.evaluation", name, "evaluate")
     manifest = data if name in WITHOUT_DATA else _data(data, "mcp/dev.json")
-    say(str(measure(data=manifest, out=out)))
+    with _naming_what_lacks("evaluate"):
+        say(str(measure(data=manifest, out=out)))
     return ExitCode.OK
 
 
@@ -78,16 +82,24 @@ def _function(package: str, name: str, function: str) -> Callable[..., Any]:
     if name not in names:
         there = ", ".join(names) or "none in this release"
         raise UsageError(f"cannot {function} {name!r}: there is {there}")
+    with _naming_what_lacks(function):
+        start: Callable[..., Any] = getattr(importlib.import_module(f"{package}.{name}"), function)
+    return start
+
+
+@contextmanager
+def _naming_what_lacks(function: str) -> Iterator[None]:
+    """Say which extra brings a module that is not installed."""
     try:
-        module = importlib.import_module(f"{package}.{name}")
+        yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRAS["train"]:
+        module = (error.name or "").partition(".")[0]
+        extra = next((name for name, modules in NEEDED.items() if module in modules), None)
+        if extra is None:
             raise
         raise UsageError(
-            f'{function} needs {error.name}, which is not installed: pip install "lamella[train]"'
+            f'{function} needs {module}, which is not installed: pip install "lamella[{extra}]"'
         ) from None
-    start: Callable[..., Any] = getattr(module, function)
-    return start
 
 
 def _defines(module: str, function: str) -> bool:

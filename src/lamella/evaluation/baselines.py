@@ -21,7 +21,7 @@ LayerImages = Callable[[Radiograph, Mapping[str, Mask]], list[Image]]
 """Radiograph and two masks, top bone first -> the two layer images, (row, col) each."""
 
 INPAINT_RADIUS_PX = 5
-MARGIN_PX = 8
+MARGIN_PX = 3
 CONTEXT_PX = 16
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from lamella.records import LamellaError
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 1 << 30
 LIBRARY_LOGGERS = ("PIL", "tifffile", "pydicom", "pylibjpeg", "openjpeg")
+_ALONE = threading.RLock()  # filters, loggers and streams belong to the process, not to a thread
 
 
 def printable_name(path: Path) -> str:
@@ -37,7 +39,13 @@ def quiet_libraries() -> Iterator[None]:
     """Keep warnings and log lines of decoding libraries off the console and out of logs.
 
     They can quote header text; what a reader must know becomes a warning of the record instead.
+    Threads take turns: what one of them restores must be what was there before all of them.
     """
+    with _ALONE:
+        yield from _quietly()
+
+
+def _quietly() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in LIBRARY_LOGGERS]
     propagated = [logger.propagate for logger in loggers]
     null = logging.NullHandler()
@@ -56,7 +64,15 @@ def quiet_libraries() -> Iterator[None]:
 
 @contextmanager
 def quiet_native_code() -> Iterator[None]:
-    """Discard what compiled codecs print on the standard error stream, for the whole process."""
+    """Discard what compiled codecs print on the standard error stream, for the whole process.
+
+    Threads take turns, as in :func:`quiet_libraries`.
+    """
+    with _ALONE:
+        yield from _without_standard_error()
+
+
+def _without_standard_error() -> Iterator[None]:
     if sys.stderr is not None:
         sys.stderr.flush()
     try:

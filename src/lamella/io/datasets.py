@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from lamella.records import LamellaError
@@ -101,12 +102,10 @@ def load_joint(row: JointRow) -> LoadedJoint:
     """Open one row; masks are bool, intensity is float32.
 
     Raises:
-        LamellaError: a mask has another size than its image.
+        LamellaError: a file that is no image, or a mask of another size than its image.
     """
-    pixels = np.asarray(PillowImage.open(row.image).convert("L"), dtype=np.float32) / 255.0
-    masks = [
-        np.asarray(PillowImage.open(path).convert("L")) > 127 for path in (row.upper, row.lower)
-    ]
+    pixels = _grey(row.image).astype(np.float32) / np.float32(255.0)
+    masks = [_grey(path) > 127 for path in (row.upper, row.lower)]
     for path, mask in zip((row.upper, row.lower), masks, strict=True):
         if mask.shape != pixels.shape:
             raise LamellaError(f"{path.name}: mask of shape {mask.shape}, image {pixels.shape}")
@@ -149,6 +148,14 @@ def joint_grouped_fold(
         [row for row in rows if row.joint not in held_out],
         [row for row in rows if row.joint in held_out],
     )
+
+
+def _grey(path: Path) -> NDArray[np.uint8]:
+    try:
+        with PillowImage.open(path) as image:
+            return np.asarray(image.convert("L"))
+    except (OSError, ValueError, SyntaxError):
+        raise LamellaError(f"{path.name}: not an image, or truncated: copy it again") from None
 
 
 def _is_row(entry: object) -> bool:

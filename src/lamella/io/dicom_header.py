@@ -21,9 +21,20 @@ IDENTIFIERS = (
     "OtherPatientNames",
     "OtherPatientIDs",
     "PatientBirthName",
+    "PatientMotherBirthName",
     "PatientBirthDate",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "MedicalRecordLocator",
     "AccessionNumber",
+    "AdmissionID",
+    "StudyID",
+    "RequestedProcedureID",
+    "ReferringPhysicianName",
+    "PerformingPhysicianName",
+    "OperatorsName",
 )
+WHOLE_IDENTIFIERS = ("InstitutionName", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 RADIOGRAPHS = ("CR", "DX", "DR", "RG", "RF", "XA", "MG", "IO", "PX")
 OTHER_MODALITIES = ("CT", "MR", "US", "NM", "PT", "OT", "SC", "ES", "XC", "SM", "SEG", "SR")
 VOLUME_MODALITIES = ("CT", "MR", "PT")
@@ -76,15 +87,17 @@ def safe_source(header: Dataset, base_name: str, sha256: str) -> str:
     """A name to record: the base name, unless it holds a part of the patient's identifiers.
 
     Parts are runs of at least ``SHORTEST_TOKEN`` letters or digits, compared without case,
-    accents or punctuation. The replacement is ``dicom-`` and eight digits of the file's SHA-256.
+    accents or punctuation; the birth date in any order. Of ``WHOLE_IDENTIFIERS`` only the whole
+    counts: "hospital" and the root of a UID name nobody. The replacement is ``dicom-`` and eight
+    digits of the file's SHA-256.
     """
     squeezed = "".join(_tokens(base_name, 1))
-    tokens: set[str] = set()
-    for keyword in IDENTIFIERS:
-        text = code(header, keyword)
-        tokens.update(_tokens(text, SHORTEST_TOKEN))
-        whole = "".join(_tokens(text, 1))
-        tokens.update({whole} if len(whole) >= SHORTEST_TOKEN else ())
+    texts = [code(item, keyword) for item in _with_other_ids(header) for keyword in IDENTIFIERS]
+    tokens = {token for text in texts for token in _tokens(text, SHORTEST_TOKEN)}
+    wholes = ["".join(_tokens(text, 1)) for text in texts]
+    wholes += ["".join(_tokens(code(header, keyword), 1)) for keyword in WHOLE_IDENTIFIERS]
+    wholes += _reordered(code(header, "PatientBirthDate"))
+    tokens.update(whole for whole in wholes if len(whole) >= SHORTEST_TOKEN)
     return f"dicom-{sha256[:8]}" if any(token in squeezed for token in tokens) else base_name
 
 
@@ -188,6 +201,20 @@ def _magnification(header: Dataset) -> tuple[float | None, tuple[str, ...]]:
     if 1.0 <= factor <= LARGEST_MAGNIFICATION:
         return factor, ()
     return None, (f"a magnification of {factor:.4g} in the header is implausible: ignored",)
+
+
+def _reordered(date: str) -> list[str]:
+    """A date YYYYMMDD with its day or its month first."""
+    year, month, day = date[:4], date[4:6], date[6:]
+    return [f"{day}{month}{year}", f"{month}{day}{year}"] if len(date) == 8 else []
+
+
+def _with_other_ids(header: Dataset) -> list[Dataset]:
+    """The header and the items of its further patient identifiers."""
+    try:
+        return [header, *(header.get("OtherPatientIDsSequence") or ())]
+    except Exception:  # noqa: BLE001 -- malformed elements fail with any exception
+        return [header]
 
 
 def _tokens(text: str, shortest: int) -> list[str]:

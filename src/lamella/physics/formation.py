@@ -71,7 +71,7 @@ def split_by_shares(absorbance: Array, soft: Array, shares: Array) -> tuple[Arra
     anyone = xp.sum(shares, axis=-3)
     bounded = xp.minimum(xp.clip(soft, 0.0, None), absorbance)
     bone = anyone * (absorbance - bounded)
-    return absorbance - bone, shares * (absorbance - bounded)[..., None, :, :]
+    return xp.clip(absorbance - bone, 0.0, None), shares * (absorbance - bounded)[..., None, :, :]
 
 
 def shares_of_present(logits: Array, presence: Array) -> Array:

@@ -1,9 +1,9 @@
 """The soft tissue hidden under bone: a harmonic continuation of what is seen beside it.
 
 BLS-GAN removes the bones and solves the Laplace equation over the hole (arXiv 2409.07304,
-section on the correction parameter). Here the fill is done in absorbance, starts a quarter
-of a millimetre outside the bones, lets nothing flow through the image border or into air, and
-never exceeds what was observed.
+section on the correction parameter). Here the fill is done in absorbance, starts where the soft
+edge of a bone ends (``PENUMBRA_MM + FADE_MM`` outside its mask), lets nothing flow through the
+image border or into air, and never exceeds what was observed.
 """
 
 import numpy as np
@@ -82,8 +82,8 @@ def soft_tissue_under(
 def air_beside(absorbance: Absorbance, hidden: Mask) -> Mask:
     """Air around the finger: visible pixels far below the usual soft tissue, (row, col).
 
-    The bound is ``AIR_FRACTION`` of the median visible absorbance near the bones; the skin's
-    slope above it is kept.
+    The bound is ``AIR_FRACTION`` of the median visible absorbance; the skin's slope above it is
+    kept. Where air fills most of what is visible the median is air's own, and none is found.
     """
     visible = ~hidden
     if not visible.any():

@@ -61,6 +61,11 @@ class JointGrid:
         return NETWORK_SPACING_MM
 
     @property
+    def native_spacing_mm(self) -> float:
+        """Spacing of the radiograph's own pixels that goes with :attr:`spacing_mm`."""
+        return NETWORK_SPACING_MM * self.zoom
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns on the network's grid."""
         rows, cols = (max(16, round(length * self.zoom)) for length in self.native)

@@ -185,7 +185,6 @@ def facts(layers: Layers) -> list[tuple[str, str]]:
         ("Method", layers.method),
         ("Overlap", wording.counted(int(masks.overlap.sum()), "pixel")),
         ("Saturated", wording.counted(int(layers.saturated.sum()), "pixel")),
-        ("Laterality", "not given"),
     ]
 
 

@@ -68,11 +68,18 @@ def usable_masks(radiograph: Radiograph, masks: Mapping[str, Mask]) -> BoneMasks
     Raises:
         LamellaError: see :func:`separate_joint`.
     """
+    if not isinstance(masks, Mapping):
+        raise LamellaError(
+            f"expected masks by bone name, got {type(masks).__name__}: "
+            'give {"upper": array, "lower": array}'
+        )
     given = masks if isinstance(masks, BoneMasks) else BoneMasks(masks=masks)
     if given.refused is not None:
         raise LamellaError(f"this image was not accepted as a finger joint: {given.refused}")
     if len(given) != BONES:
-        raise LamellaError(f"expected the masks of two bones, got {len(given)}: {sorted(given)}")
+        raise LamellaError(
+            f"expected the masks of two bones, got {len(given)}: give the upper and the lower one"
+        )
     if given.shape != radiograph.shape:
         raise LamellaError(
             f"expected masks of {radiograph.shape} pixels like the image, got {given.shape}"
@@ -97,7 +104,7 @@ def _exact(
     soft, shares = estimate
     if grid.zoom == 1.0:
         return split_by_shares(observed, soft, shares)
-    mattes = np.stack([matte(mask, grid.spacing_mm / grid.zoom) for mask in masks])
+    mattes = np.stack([matte(mask, grid.native_spacing_mm) for mask in masks])
     native = np.stack([grid.to_native(share) for share in shares])
     native = shares_of_present(np.log(np.clip(native, 1e-6, 1.0)), (mattes > 0).astype(np.float32))
     under = np.minimum(grid.to_native(soft), observed)

@@ -1,6 +1,5 @@
 """Fit the calibration of the share network's standard deviations on held-out joints."""
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,9 +23,10 @@ from lamella.records import Radiograph
 
 CLOSINGS = 4
 LARGEST_CLOSING_PX = 24
-SIZE_EDGES_PX = (0, 200, 500, 1000, 2000, 1_000_000)
-SD_BINS = 8
+SIZE_BINS = 5
+SD_BINS = 10
 FEWEST_PIXELS = 400
+SMALLEST_SD = 1e-5
 
 
 def fitted_calibration(network: nn.Module, joints: Sequence[LoadedJoint], seed: int) -> Calibration:
@@ -46,26 +46,46 @@ def fitted_calibration(network: nn.Module, joints: Sequence[LoadedJoint], seed: 
 
 
 def fit_table(measured: Sequence[tuple[float, np.ndarray, np.ndarray]]) -> Calibration:
-    """Quantiles of |error| / SD in bins.
+    """Quantiles of |error| / SD in bins that hold equally many cases and pixels.
 
     Args:
         measured: per joint, overlap (px), raw SD (pixel,) and |error| (pixel,) of intensity.
     """
+    sizes = np.array([size for size, _, _ in measured])
+    rows = _equal_parts(sizes, SIZE_BINS)
     spread = np.concatenate([raw for _, raw, _ in measured])
-    edges = np.quantile(spread, np.linspace(0, 1, SD_BINS + 1))
-    knots = [float(np.median(spread[_within(spread, edges, k)])) for k in range(SD_BINS)]
-    sizes, factors = [], []
-    for low, high in itertools.pairwise(SIZE_EDGES_PX):
-        part = [entry for entry in measured if low <= entry[0] < high]
-        if not part:
-            continue
-        sizes.append(float(np.median([size for size, _, _ in part])))
-        raw = np.concatenate([entry[1] for entry in part])
-        error = np.concatenate([entry[2] for entry in part])
-        factors.append([_factor(raw, error, _within(raw, edges, k)) for k in range(SD_BINS)])
+    parts = _equal_parts(spread, SD_BINS)
+    edges = [float(spread[part].max()) for part in parts[:-1]]
     return Calibration(
-        sd_knots=np.array(knots), size_knots=np.array(sizes), factors=np.array(factors)
+        sd_knots=np.array([np.median(spread[part]) for part in parts]),
+        size_knots=np.array([np.median(sizes[chosen]) for chosen in rows]),
+        factors=np.array([_row(measured, chosen, edges) for chosen in rows]),
     )
+
+
+def _equal_parts(values: np.ndarray, count: int) -> list[np.ndarray]:
+    """Masks of up to ``count`` parts of rising value, equal values kept together."""
+    edges = np.unique(np.quantile(values, np.arange(1, count) / count, method="lower"))
+    which = np.searchsorted(edges, values)
+    return [which == part for part in range(len(edges) + 1) if (which == part).any()]
+
+
+def _row(
+    measured: Sequence[tuple[float, np.ndarray, np.ndarray]],
+    chosen: np.ndarray,
+    edges: Sequence[float],
+) -> list[float]:
+    entries = [entry for entry, wanted in zip(measured, chosen, strict=True) if wanted]
+    raw = np.concatenate([entry[1] for entry in entries])
+    ratio = np.concatenate([entry[2] for entry in entries]) / np.maximum(raw, SMALLEST_SD)
+    which = np.searchsorted(edges, raw)
+    return [_factor(ratio, which == column) for column in range(len(edges) + 1)]
+
+
+def _factor(ratio: np.ndarray, chosen: np.ndarray) -> float:
+    if chosen.sum() < FEWEST_PIXELS:
+        chosen = np.ones(ratio.shape, bool)
+    return float(np.quantile(ratio[chosen], NOMINAL_COVERAGE) / NORMAL_QUANTILE)
 
 
 def torch_runner(network: nn.Module) -> SharesRunner:
@@ -92,17 +112,4 @@ def _measured(known: KnownLayers, runner: SharesRunner) -> tuple[float, np.ndarr
         for name, bone in zip(known.bones, bones, strict=True)
     ]
     both = np.concatenate(errors)
-    return float(joint.both.sum()), np.tile(raw[inside], 2), both
-
-
-def _within(raw: np.ndarray, edges: np.ndarray, number: int) -> np.ndarray:
-    above = raw >= edges[number] if number > 0 else np.ones(raw.shape, bool)
-    below = raw < edges[number + 1] if number < SD_BINS - 1 else np.ones(raw.shape, bool)
-    return above & below
-
-
-def _factor(raw: np.ndarray, error: np.ndarray, chosen: np.ndarray) -> float:
-    if chosen.sum() < FEWEST_PIXELS:
-        chosen = np.ones(raw.shape, bool)
-    ratio = error[chosen] / np.maximum(raw[chosen], 1e-5)
-    return float(np.quantile(ratio, NOMINAL_COVERAGE) / NORMAL_QUANTILE)
+    return joint.overlap_px, np.tile(raw[inside], 2), both

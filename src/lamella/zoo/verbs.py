@@ -8,7 +8,7 @@ import numpy as np
 from lamella.methods.bones.infer import BonesEstimate, estimate_bones
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.infer import scene, separate_scene
-from lamella.records import BoneMasks, Layers, Radiograph
+from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.tasks.segmentation import segment_joint
 from lamella.tasks.separation import separate_joint
 from lamella.types import Absorbance, BoneStack, Image, Mask
@@ -36,6 +36,7 @@ def segment(radiograph: Radiograph) -> BoneMasks:
         >>> sorted(masks), masks.refused
         (['lower', 'upper'], None)
     """
+    _refuse_bare_array(radiograph)
     return segment_joint(radiograph, _find)
 
 
@@ -54,8 +55,17 @@ def separate(radiograph: Radiograph, masks: Mapping[str, Mask] | None = None) ->
         LamellaError: masks of another size, empty or not two; an image that segmentation
             refuses; no soft tissue visible.
     """
+    _refuse_bare_array(radiograph)
     found = segment(radiograph) if masks is None else masks
     return separate_joint(radiograph, found, _estimate, f"{SHARES} {_short_sha(SHARES)}")
+
+
+def _refuse_bare_array(radiograph: object) -> None:
+    if not isinstance(radiograph, Radiograph):
+        raise LamellaError(
+            f"expected a Radiograph, got {type(radiograph).__name__}: use lamella.read(path), or "
+            "lamella.Radiograph(pixels=array, pixel_spacing_mm=...)"
+        )
 
 
 def _find(pixels: Image) -> BonesEstimate:

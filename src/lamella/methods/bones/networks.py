@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 from lamella.nets.unet import ResidualUNet
 
-BONES_PX_MULTIPLE = 16
-
 
 class BonesOutput(NamedTuple):
     """Logits of one batch: masks (B, 2, H, W) upper then lower; image (B, 2) joint and thumb."""

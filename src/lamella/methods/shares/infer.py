@@ -40,6 +40,11 @@ class Scene:
         """Where both bones may be, soft edges included."""
         return np.asarray(self.mattes.min(axis=0) > 0)
 
+    @property
+    def overlap_px(self) -> float:
+        """Pixels in both bones, their penumbra included."""
+        return float((self.mattes.min(axis=0) >= 1.0).sum())
+
     def features(self) -> np.ndarray:
         """Network input (4, row, col): bone and soft absorbance over the scale, two mattes."""
         bone = (self.absorbance - self.soft) / self.scale
@@ -93,7 +98,7 @@ def separate_scene(
     soft = np.clip(soft, 0.0, joint.absorbance)
     shares = shares_of_present(logits, joint.mattes)
     spread = spread_of_layers(joint.absorbance, soft, shares)
-    factor = calibration.factor(share_sd * spread, float(joint.both.sum()))
+    factor = calibration.factor(share_sd * spread, joint.overlap_px)
     return soft, shares, share_sd * factor
 
 

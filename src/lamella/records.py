@@ -43,7 +43,7 @@ class IntensityScale(StrEnum):
     SIMULATED = "simulated by Beer-Lambert"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Radiograph:
     """One radiograph, bone bright.
 
@@ -164,7 +164,7 @@ class BoneMasks(Mapping[str, Mask]):
         return np.sum([mask.astype(np.uint8) for mask in self.masks.values()], axis=0) > 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Layers:
     """A radiograph taken apart: absorbance of the soft tissue and of each bone.
 

@@ -7,6 +7,7 @@ from lamella.evaluation.cases import (
     CLOSING_PX,
     CLOSINGS_PER_JOINT,
     closed_joints,
+    finger_soft_tissue,
     phantom_joints,
 )
 from lamella.prepare.overlap import SMALLEST_OVERLAP_PX
@@ -65,3 +66,12 @@ def test_phantoms_replay_and_fewer_are_the_first_of_more(phantom_case):
 def test_no_phantom_at_all_is_refused():
     with pytest.raises(LamellaError, match="at least one phantom, got 0"):
         next(phantom_joints(0))
+
+
+def test_soft_tissue_of_the_phantom_cases_is_not_the_training_phantoms(phantom_case):
+    known, _ = phantom_case
+    soft = finger_soft_tissue((256, 256), np.random.default_rng(3))
+    assert 0.02 <= soft.min() < soft.max() < 0.7
+    middle, edge = soft[:, 96:160].mean(), soft[:, :32].mean()
+    assert middle > edge
+    assert known.soft.shape == (256, 256)

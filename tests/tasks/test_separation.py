@@ -201,9 +201,14 @@ def test_a_mask_too_small_for_the_networks_grid_is_refused():
 
 
 def test_masks_of_another_image_are_refused(coarse):
-    """An inverted radiograph has the outlines, the wrong way round."""
-    inverted = joints.radiograph_of(coarse, pixels=(1 - coarse.intensity).astype(np.float32))
+    elsewhere = {name: np.roll(mask, (14, 22), axis=(0, 1)) for name, mask in coarse.masks.items()}
     with pytest.raises(LamellaError, match="do not fit the image"):
+        separated(joints.radiograph_of(coarse), elsewhere)
+
+
+def test_an_inverted_radiograph_is_refused(coarse):
+    inverted = joints.radiograph_of(coarse, pixels=(1 - coarse.intensity).astype(np.float32))
+    with pytest.raises(LamellaError, match="invert the image"):
         separated(inverted, coarse.masks)
 
 

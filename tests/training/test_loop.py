@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lamella.training.loop import Job, Schedule, fit
+from lamella.training.loop import Job, Schedule, fit, seeded
 
 SCHEDULE = Schedule(steps=7, chunk_steps=3, warmup_steps=2, learning_rate=0.05, ema_decay=0.5)
 
@@ -170,3 +170,14 @@ def logged(folder: Path) -> set[str]:
 def test_workers_that_prepare_batches_change_nothing(tmp_path, uninterrupted):
     ahead = replace(SCHEDULE, workers=1)
     assert np.abs(weights(fit(job(schedule=ahead), tmp_path)) - uninterrupted).max() <= 1e-6
+
+
+def test_first_weights_depend_on_the_seed_alone():
+    torch.manual_seed(1)
+    first = seeded(lambda: nn.Linear(3, 3), 7)
+    untouched = torch.rand(1)
+    torch.manual_seed(1)
+    assert torch.rand(1) == untouched
+    again, other = (seeded(lambda: nn.Linear(3, 3), seed) for seed in (7, 8))
+    assert torch.equal(first.weight, again.weight)
+    assert not torch.equal(first.weight, other.weight)

@@ -79,3 +79,11 @@ def test_a_recipe_becomes_plain_values_that_name_the_data_and_not_its_place():
     assert "somebody" not in json.dumps(entries)
     assert entries["schedule"]["steps"] == 3
     assert json.loads(json.dumps(entries))["widths"] == [8, 16]
+
+
+def test_further_metrics_are_added_to_a_card(tmp_path):
+    card = tmp_path / "card.json"
+    card.write_text('{"name": "bones", "metrics": {"held out": {"dice": 0.9}}}', encoding="utf-8")
+    add_metrics(card, "dev.json", {"dice": 0.8})
+    metrics = json.loads(card.read_text(encoding="utf-8"))["metrics"]
+    assert metrics == {"held out": {"dice": 0.9}, "dev.json": {"dice": 0.8}}

@@ -52,14 +52,3 @@ def test_everyday_images_are_grey_squares_of_256():
         assert image.shape == (256, 256)
         assert image.dtype == np.uint8
         assert np.ptp(image) > 50
-
-
-def test_a_picture_that_is_not_installed_is_left_out(monkeypatch):
-    from skimage import data
-
-    def missing():
-        raise OSError("no such picture")
-
-    for name in ("page", "text", "moon", "astronaut", "chelsea", "coffee", "brick", "coins"):
-        monkeypatch.setattr(data, name, missing)
-    assert len(sources.everyday_images()) == 1

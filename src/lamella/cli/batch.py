@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from lamella.cli.checks import refuse_unusable
 from lamella.cli.console import DEBUG_VARIABLE, console
 from lamella.cli.inputs import Job, find_jobs, mask_problem
 from lamella.cli.outputs import (
@@ -158,7 +157,6 @@ def taken_apart(job: Job, spacing_mm: float | None) -> Taken:
                 masks = segment(radiograph)
         if masks.refused is not None:
             raise RefusedError(masks.refused)
-        refuse_unusable(radiograph, masks)
         with _timed(timings_ms, "separate"):
             layers = separate(radiograph, masks)
     return Taken(layers=layers, timings_ms=timings_ms)

@@ -22,7 +22,6 @@ DEPENDENCIES = (
     "jaxtyping",
     "pillow",
     "tifffile",
-    "scikit-image",
     "pydicom",
     "pylibjpeg",
     "pylibjpeg-openjpeg",
@@ -33,7 +32,7 @@ DEPENDENCIES = (
     "rich",
 )
 EXTRAS = {
-    "train": ("torch", "lightning", "torchmetrics", "onnx", "onnxscript", "sklearn"),
+    "train": ("torch", "lightning", "onnx", "onnxscript", "skimage"),
     "serve": ("fastapi", "uvicorn"),
 }
 RECORDED = ("numpy", "scipy", "onnxruntime", "pillow", "tifffile", "pydicom")

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from lamella.io.datasets import joint_rows, load_joint, mask_faults
+from lamella.physics.formation import intensity
 from lamella.physics.phantoms import random_joint_phantom
 from lamella.prepare.overlap import (
     SMALLEST_OVERLAP_PX,
@@ -15,6 +17,7 @@ from lamella.prepare.overlap import (
     layers_without_overlap,
 )
 from lamella.records import LamellaError, Radiograph
+from lamella.types import Absorbance
 
 CLOSING_PX = (2, 24)
 CLOSINGS_PER_JOINT = 4
@@ -45,7 +48,10 @@ def closed_joints(manifest: Path, seed: int = SEED) -> Iterator[tuple[KnownLayer
 
 
 def phantom_joints(count: int, seed: int = SEED) -> Iterator[tuple[KnownLayers, Radiograph]]:
-    """Overlapping phantoms: simulated soft tissue and noise, true layers free of noise.
+    """Overlapping phantoms in soft tissue of another kind than the training's, with noise.
+
+    Bones come from :func:`lamella.physics.phantoms.random_joint_phantom`, soft tissue from
+    :func:`finger_soft_tissue`, which nothing was trained on; true layers are free of noise.
 
     Raises:
         LamellaError: ``count`` below 1.
@@ -57,10 +63,30 @@ def phantom_joints(count: int, seed: int = SEED) -> Iterator[tuple[KnownLayers, 
         rng = np.random.default_rng([seed, number])
         number += 1
         phantom = random_joint_phantom(rng, jsw_mm=float(rng.uniform(-2.0, 0.2)))
-        known = KnownLayers(
-            soft=phantom.soft_absorbance, bones=phantom.bone_absorbance, masks=phantom.masks
-        )
+        soft = finger_soft_tissue(phantom.intensity.shape, rng)
+        known = KnownLayers(soft=soft, bones=phantom.bone_absorbance, masks=phantom.masks)
         if known.overlap.sum() >= SMALLEST_OVERLAP_PX:
             made += 1
-            pixels = np.clip(np.round(phantom.intensity * 255) / 255, 0, 1)
+            clean = np.asarray(intensity(known.absorbance))
+            pixels = np.clip(np.round((clean + phantom.noise) * 255) / 255, 0, 1)
             yield known, Radiograph(pixels=pixels, grey_level=1 / 255, pixel_spacing_mm=0.082)
+
+
+def finger_soft_tissue(shape: tuple[int, int], rng: np.random.Generator) -> Absorbance:
+    """Absorbance of a finger as an elliptic cylinder with tendons and fat, (row, col).
+
+    ``a = a_0 sqrt(1 - (x / w)^2)`` across the finger (the chord of an ellipse), tilted, plus two
+    tendons along it and a random field smooth over 1 to 3 mm.
+    """
+    rows, cols = np.indices(shape, dtype=np.float32) / max(shape)
+    across = cols - 0.5 * shape[1] / max(shape) - rng.uniform(-0.1, 0.1) * (rows - 0.5)
+    width = rng.uniform(0.75, 1.3)
+    chord = np.sqrt(np.clip(1.0 - (across / width) ** 2, 0.0, None))
+    tendons = sum(
+        rng.uniform(0.0, 0.06) * np.exp(-(((across - at) / 0.05) ** 2))
+        for at in rng.uniform(-0.25, 0.25, 2)
+    )
+    field = ndimage.gaussian_filter(rng.standard_normal(shape), rng.uniform(12.0, 36.0))
+    fat = 0.03 * field / max(float(field.std()), 1e-6)
+    soft = rng.uniform(0.22, 0.4) * chord + tendons + fat
+    return np.clip(soft, 0.02, None).astype(np.float32)

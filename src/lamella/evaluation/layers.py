@@ -28,7 +28,6 @@ from lamella.types import Image, Mask
 from lamella.zoo.verbs import separate
 
 PHANTOMS = 100
-RESIDUAL_BOUND = 1e-5
 
 Cases = Iterable[tuple[KnownLayers, Radiograph]]
 Summary = dict[str, int | float]

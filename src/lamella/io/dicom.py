@@ -178,7 +178,7 @@ def _logarithmic(header: Dataset, stored: NDArray[Any], padding: Mask) -> Scaled
     span = float(reference - air) or float(dense.max() - dense.min()) or 1.0
     per_value = LOG_DENSE_ABSORBANCE / span
     absorbance = np.clip((dense - air) * per_value, 0.0, None)
-    pixels = np.clip(-np.expm1(-absorbance), 0.0, 1.0 - 0.5 * per_value)
+    pixels = np.clip(-np.expm1(-absorbance), 0.0, 1.0)
     warnings = _orientation_warnings(header)
     return Scaled(pixels=pixels.astype(np.float32), grey_level=per_value, warnings=warnings)
 

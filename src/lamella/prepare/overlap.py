@@ -136,6 +136,6 @@ def _margins(known: KnownLayers, motions: Mapping[str, RigidMotion]) -> tuple[in
     rows = cols = 0.0
     for motion in motions.values():
         lever = abs(np.sin(np.deg2rad(motion.rotation_deg)))
-        rows = max(rows, abs(motion.down_px) + lever * width / 4)
-        cols = max(cols, abs(motion.right_px) + lever * height / 4)
+        rows = max(rows, abs(motion.down_px) + lever * width / 2)
+        cols = max(cols, abs(motion.right_px) + lever * height / 2)
     return int(np.ceil(rows)), int(np.ceil(cols))

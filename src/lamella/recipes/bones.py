@@ -12,7 +12,7 @@ from lamella.methods.bones.infer import largest_part, normalised
 from lamella.methods.bones.networks import BonesNetwork
 from lamella.methods.bones.objective import bones_loss
 from lamella.training.bones_data import BonesPool, bones_batch, joints_in_memory
-from lamella.training.loop import Job, Schedule, fit
+from lamella.training.loop import Job, Schedule, fit, seeded
 from lamella.training.publish import Release, plain, release
 from lamella.training.sources import everyday_images, phantoms, sound_joints
 
@@ -69,7 +69,7 @@ def bones_job(recipe: BonesRecipe) -> Job:
     judging = [joint for joint in joints if joint.row.joint not in names]
     pool = _pool(training, recipe.phantom_count, recipe.schedule.seed)
     return Job(
-        network=BonesNetwork(recipe.widths),
+        network=seeded(partial(BonesNetwork, recipe.widths), recipe.schedule.seed),
         objective=bones_loss,
         batches=partial(bones_batch, pool, size=recipe.batch),
         validate=partial(mean_dice, judging),

@@ -1,5 +1,7 @@
 """Recipe: the share network, on closed real joints and phantoms, for two CPU cores."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,11 +11,13 @@ import torch
 from rich.progress import track
 from torch import nn
 
+from lamella import __version__
 from lamella.io.datasets import LoadedJoint, joint_grouped_fold
+from lamella.io.write import sha256_of
 from lamella.methods.shares.networks import SharesNetwork
 from lamella.methods.shares.objective import shares_loss
 from lamella.training.calibration import fitted_calibration
-from lamella.training.loop import Job, Schedule, fit
+from lamella.training.loop import Job, Schedule, fit, seeded
 from lamella.training.publish import Release, plain, release
 from lamella.training.shares_data import (
     SharesPool,
@@ -79,7 +83,7 @@ def shares_job(recipe: SharesRecipe, cache: Path) -> Job:
     pool = training_pool(recipe, cache / "pool")
     judged = held_out_pool(recipe, cache / "judge")
     return Job(
-        network=SharesNetwork(recipe.widths),
+        network=seeded(partial(SharesNetwork, recipe.widths), recipe.schedule.seed),
         objective=shares_loss,
         batches=partial(shares_batch, pool, size=recipe.batch),
         validate=partial(layer_psnr, judged),
@@ -100,11 +104,9 @@ def split_joints(data: Path) -> tuple[list[LoadedJoint], list[LoadedJoint]]:
 
 def training_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
     """Closed real joints and overlapping phantoms, from the recipe's seed alone."""
-    real = _kept(
-        folder / f"real-{recipe.closings_per_joint}",
-        lambda: _real(recipe, 0, recipe.closings_per_joint),
-    )
-    made = _kept(folder / f"phantoms-{recipe.phantom_count}", lambda: _phantoms(recipe))
+    closings = recipe.closings_per_joint
+    real = _kept(folder / f"real-{_key(recipe)}", lambda: _real(recipe, 0, closings))
+    made = _kept(folder / f"phantoms-{_key(recipe)}", lambda: _phantoms(recipe))
     return SharesPool(
         maps=np.concatenate([real.maps, made.maps]),
         overlap=np.concatenate([real.overlap, made.overlap]),
@@ -114,7 +116,7 @@ def training_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
 
 def held_out_pool(recipe: SharesRecipe, folder: Path) -> SharesPool:
     """Closed joints of the fifth that never trains: for selection and calibration."""
-    return _kept(folder, lambda: _real(recipe, FOLD_SEED, 1))
+    return _kept(folder / f"held-out-{_key(recipe)}", lambda: _real(recipe, FOLD_SEED, 1))
 
 
 def layer_psnr(pool: SharesPool, network: nn.Module) -> dict[str, float]:
@@ -147,10 +149,17 @@ def _phantoms(recipe: SharesRecipe) -> SharesPool:
     return SharesPool.of(sample for sample in tried if sample is not None)
 
 
-def _kept(folder: Path, make: object) -> SharesPool:
+def _key(recipe: SharesRecipe) -> str:
+    """Short digest of all that a pool depends on: data, counts, seed, version of the package."""
+    data = sha256_of(recipe.data / "train.json")
+    depends = (data, recipe.closings_per_joint, recipe.phantom_count, recipe.schedule.seed)
+    return hashlib.sha256(repr((*depends, __version__)).encode()).hexdigest()[:12]
+
+
+def _kept(folder: Path, make: Callable[[], SharesPool]) -> SharesPool:
     names = ("maps", "overlap", "scale")
     if not (folder / "scale.npy").exists():
-        pool = make()  # type: ignore[operator]
+        pool = make()
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             np.save(folder / f"{name}.npy", getattr(pool, name))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from lamella.methods.shares.calibrate import NORMAL_QUANTILE
 from lamella.records import IntensityScale, Layers, SpacingSource
 from lamella.report import images, pixels, wording
 from lamella.types import Image, Mask
 
-NORMAL_90 = 1.645
 HALF_A_GREY_LEVEL = 0.5
 TINTS = {"upper": "upper", "lower": "lower"}
 OTHER_TINTS = ("third", "fourth", "fifth")
@@ -136,7 +136,7 @@ def compared(layers: Layers, name: str, truth: Image) -> dict[str, Any]:
     overlap = layers.masks.overlap
     region = overlap if overlap.any() else layers.masks[name]
     rmse = float(np.sqrt(np.mean(error[region] ** 2)))
-    inside = np.abs(error) <= NORMAL_90 * layers.share_sd_in_intensity(name)
+    inside = np.abs(error) <= NORMAL_QUANTILE * layers.share_sd_in_intensity(name)
     levels = error / layers.radiograph.grey_level
     scale = _printed_scale(float(np.quantile(np.abs(levels[region]), 0.995)))
     return {
@@ -265,7 +265,7 @@ def _signed(levels: Image, scale: float) -> dict[str, Any]:
 def _half_width_levels(layers: Layers, name: str) -> Image:
     """Half-width of the 90 % interval of a bone image in grey levels: ``1.645 SD / step``."""
     step = layers.radiograph.grey_level
-    return np.asarray(NORMAL_90 * layers.share_sd_in_intensity(name) / step, np.float32)
+    return np.asarray(NORMAL_QUANTILE * layers.share_sd_in_intensity(name) / step, np.float32)
 
 
 def _median(values: Image, region: Mask) -> float:

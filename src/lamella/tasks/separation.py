@@ -9,6 +9,7 @@ from lamella.physics.soft_tissue import matte
 from lamella.prepare.grid import JointGrid, NetworkImage, NetworkStack
 from lamella.prepare.masks import by_height, outline_agreement, reaching_border
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
+from lamella.tasks.checks import refuse_unusable
 from lamella.types import Absorbance, BoneStack, Image, Mask
 
 Estimate = Callable[[Absorbance, Sequence[Mask], float], tuple[Absorbance, BoneStack, Image]]
@@ -34,10 +35,11 @@ def separate_joint(
         method: name written into the result.
 
     Raises:
-        LamellaError: not two bones, masks of another size or image, refused masks, no soft
-            tissue visible.
+        LamellaError: not two bones, masks of another size or image, refused masks, bones that
+            are inverted or mostly saturated, no soft tissue visible.
     """
     given = usable_masks(radiograph, masks)
+    refuse_unusable(radiograph, given)
     names = by_height(given)
     grid = JointGrid.of(radiograph)
     reaching = reaching_border(given)

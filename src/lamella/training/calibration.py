@@ -10,7 +10,7 @@ from torch import nn
 from lamella.io.datasets import LoadedJoint
 from lamella.methods.shares.calibrate import NOMINAL_COVERAGE, NORMAL_QUANTILE, Calibration
 from lamella.methods.shares.infer import SharesRunner, scene, separate_scene, spread_of_layers
-from lamella.physics.formation import intensity, split_by_shares
+from lamella.physics.formation import absorbance, intensity, split_by_shares
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
 from lamella.prepare.overlap import (
     SMALLEST_OVERLAP_PX,
@@ -101,7 +101,7 @@ def torch_runner(network: nn.Module) -> SharesRunner:
 
 def _measured(known: KnownLayers, runner: SharesRunner) -> tuple[float, np.ndarray, np.ndarray]:
     radiograph = known.radiograph()
-    observed = -np.log1p(-np.clip(radiograph.pixels, 0, 1 - 0.5 * radiograph.grey_level))
+    observed = np.asarray(absorbance(radiograph.pixels, radiograph.grey_level))
     joint = scene(observed, list(known.masks.values()), NOMINAL_SPACING_MM)
     soft, shares, share_sd = separate_scene(joint, runner, Calibration.none())
     raw = share_sd * spread_of_layers(observed, soft, shares)

@@ -61,6 +61,13 @@ class Job:
     schedule: Schedule
 
 
+def seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A network whose first weights depend on the seed alone; torch's generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
 def fit(job: Job, folder: Path) -> nn.Module:
     """Train, or go on from ``folder/last.ckpt``, and return the averaged network.
 
@@ -68,7 +75,6 @@ def fit(job: Job, folder: Path) -> nn.Module:
         job: see :class:`Job`.
         folder: receives ``last.ckpt`` and, for each start, ``log/version_N/metrics.csv``.
     """
-    lightning.seed_everything(job.schedule.seed, verbose=False)
     module = _Module(job)
     trainer = lightning.Trainer(
         max_epochs=-(-job.schedule.steps // job.schedule.chunk_steps),

@@ -1,6 +1,7 @@
 """Weights with their papers: a trained network becomes an ONNX file and a model card."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -68,3 +69,16 @@ def plain(recipe: Any) -> dict[str, Any]:
     entries = asdict(recipe)
     entries["data"] = f"{Path(entries['data']).name}/train.json"
     return entries
+
+
+def add_metrics(card: Path, measured_on: str, metrics: Mapping[str, float]) -> None:
+    """Record metrics on further data in a model card.
+
+    Args:
+        card: path of the model card.
+        measured_on: what the metrics were measured on.
+        metrics: name -> figure.
+    """
+    entries = json.loads(card.read_text(encoding="utf-8"))
+    entries["metrics"][measured_on] = dict(metrics)
+    write_json(card, entries)

@@ -71,7 +71,7 @@ def random_motions(rng: np.random.Generator) -> dict[str, RigidMotion]:
     """A closing of 2 to 30 px; often with a lateral shift, sometimes with a rotation."""
     motions = closing(("upper", "lower"), int(rng.integers(2, 31)))
     right = float(rng.integers(-6, 7)) if rng.random() < 0.5 else 0.0
-    turn = float(rng.normal(0.0, 2.0)) if rng.random() < 0.35 else 0.0
+    turn = float(np.clip(rng.normal(0.0, 2.0), -4.0, 4.0)) if rng.random() < 0.35 else 0.0
     upper = RigidMotion(down_px=motions["upper"].down_px, right_px=right, rotation_deg=turn)
     return {"upper": upper, "lower": motions["lower"]}
 

@@ -9,6 +9,8 @@ from rich.progress import track
 from lamella.io.datasets import LoadedJoint, joint_rows, load_joint, mask_faults
 from lamella.physics.phantoms import JointPhantom, random_joint_phantom
 
+EVERYDAY = ("camera", "coins", "page", "text", "moon", "astronaut", "chelsea", "coffee", "brick")
+
 
 def sound_joints(manifest: Path) -> list[LoadedJoint]:
     """Joints of a manifest whose masks can be right (:func:`~lamella.io.datasets.mask_faults`)."""
@@ -23,16 +25,12 @@ def phantoms(count: int, seed: int) -> Iterable[JointPhantom]:
 
 
 def everyday_images() -> list[np.ndarray]:
-    """Grey photographs that scikit-image carries, (256, 256) uint8: none shows a joint."""
+    """Grey photographs inside scikit-image's own package, (256, 256) uint8: none shows a joint."""
     from skimage import color, data, transform, util
 
-    names = ("camera", "coins", "page", "text", "moon", "astronaut", "chelsea", "coffee", "brick")
     images = []
-    for name in names:
-        try:
-            image = getattr(data, name)()
-        except Exception:  # noqa: BLE001 - a picture that is not in this installation
-            continue
+    for name in EVERYDAY:
+        image = getattr(data, name)()
         grey = color.rgb2gray(image) if image.ndim == 3 else util.img_as_float(image)
         side = min(grey.shape)
         images.append(transform.resize(grey[:side, :side], (256, 256), anti_aliasing=True))

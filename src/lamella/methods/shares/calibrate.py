@@ -56,4 +56,4 @@ class Calibration:
             [np.interp(size, np.log(self.size_knots), column) for column in self.factors.T]
         )
         sd = np.log(np.clip(raw_sd, 1e-6, None))
-        return np.asarray(np.interp(sd, np.log(self.sd_knots), by_sd), np.float32)
+        return np.asarray(np.interp(sd, np.log(np.maximum(self.sd_knots, 1e-6)), by_sd), np.float32)

@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 
-from lamella.cli.checks import refuse_unusable
+import joints
 from lamella.records import BoneMasks, LamellaError, Radiograph
+from lamella.tasks.checks import refuse_unusable
 
 
 def radiograph(pixels):
     return Radiograph(pixels=pixels.astype(np.float32), grey_level=1 / 255)
+
+
+@pytest.fixture
+def phantom():
+    return joints.phantom()
 
 
 @pytest.fixture

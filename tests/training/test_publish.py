@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lamella.training.loop import Schedule
-from lamella.training.publish import Release, plain, release
+from lamella.training.publish import Release, add_metrics, plain, release
 
 ABOUT = Release(
     name="edges",

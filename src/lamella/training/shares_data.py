@@ -111,7 +111,7 @@ def sample_of(
 
 
 def shares_batch(pool: SharesPool, rng: np.random.Generator, size: int = 16) -> SharesBatch:
-    """Random crops of random samples, mirrored left to right half of the time."""
+    """Random crops of random samples, mirrored half of the time, each bone denser or fainter."""
     maps, overlap = [], []
     chosen = rng.integers(len(pool.maps), size=size)
     for index in chosen:
@@ -121,9 +121,37 @@ def shares_batch(pool: SharesPool, rng: np.random.Generator, size: int = 16) -> 
         )
         flip = -1 if rng.random() < 0.5 else 1
         box = (slice(row, row + CROP_PX[0]), slice(col, col + CROP_PX[1]))
-        maps.append(pool.maps[index][:, box[0], box[1]][..., ::flip])
+        crop = pool.maps[index][:, box[0], box[1]][..., ::flip]
+        maps.append(other_density(crop.astype(np.float32), rng))
         overlap.append(pool.overlap[index][box][..., ::flip])
     return as_batch(np.stack(maps), np.stack(overlap), pool.scale[chosen])
+
+
+def other_density(maps: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same joint with each bone's absorbance multiplied by a smooth random field.
+
+    Layers are known, so this is exact: the soft tissue stays, the radiograph follows.
+
+    Args:
+        maps: (field, row, col) in the order of ``FIELDS``.
+        rng: draws the fields, about 0.7 to 1.4.
+    """
+    observed, soft, upper_matte, lower_matte, window, true_soft, upper = maps
+    fields = [_smooth_gain(upper.shape, rng) for _ in range(2)]
+    made_upper = fields[0] * upper
+    made = true_soft + made_upper + fields[1] * (observed - true_soft - upper)
+    seen = 1.0 - np.maximum(upper_matte, lower_matte)
+    made_soft = np.minimum(soft + seen * (made - observed), made)
+    return np.stack([made, made_soft, upper_matte, lower_matte, window, true_soft, made_upper])
+
+
+def _smooth_gain(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    knots = rng.normal(0.0, 0.1, (4, 6)) + rng.normal(0.0, 0.12)
+    rows, cols = (
+        np.linspace(0, count - 1, length) for count, length in zip((4, 6), shape, strict=True)
+    )
+    field = ndimage.map_coordinates(knots, np.meshgrid(rows, cols, indexing="ij"), order=1)
+    return np.exp(field).astype(np.float32)
 
 
 def as_batch(maps: np.ndarray, overlap: np.ndarray, scale: np.ndarray) -> SharesBatch:

@@ -17,6 +17,7 @@ SharesRunner = Callable[[np.ndarray], np.ndarray]
 PX_MULTIPLE = 16
 CONTEXT_PX = 40
 CORRECTION_REACH_PX = 12.0
+WIDEST_SD = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ def separate_scene(
     shares = shares_of_present(logits, joint.mattes)
     spread = spread_of_layers(joint.absorbance, soft, shares)
     factor = calibration.factor(share_sd * spread, joint.overlap_px)
-    return soft, shares, share_sd * factor
+    return soft, shares, np.minimum(share_sd * factor, WIDEST_SD)
 
 
 def spread_of_layers(absorbance: Absorbance, soft: Absorbance, shares: BoneStack) -> Image:

@@ -58,7 +58,8 @@ def shares_loss(network: nn.Module, batch: SharesBatch) -> tuple[Tensor, dict[st
 
     The layer images ``L_i = 1 - exp(-(a_soft + a_i))`` are compared with the true ones inside
     the overlap, each sample weighing the same; soft tissue where it may be corrected; the
-    negative log-likelihood of the layers' absorbance error trains the uncertainty alone.
+    negative log-likelihood of the layers' absorbance error, also where only the soft edges
+    meet, trains the uncertainty.
     """
     layers = layers_of(network, batch)
     true_lower = batch.absorbance - batch.true_soft - batch.true_upper
@@ -77,7 +78,8 @@ def shares_loss(network: nn.Module, batch: SharesBatch) -> tuple[Tensor, dict[st
     soft = _sample_mean(
         ((layers.soft - batch.true_soft) / TYPICAL_ERROR).abs()[:, None], batch.window[:, None]
     )
-    likelihood = _sample_mean(_likelihood(layers, batch)[:, None], inside)
+    either = ((batch.upper_matte > 0) & (batch.lower_matte > 0)).float()[:, None]
+    likelihood = _sample_mean(_likelihood(layers, batch)[:, None], 0.5 * (inside + either))
     mse = _sample_mean(errors.detach().square(), inside)
     loss = data + 0.2 * edge + 0.05 * soft + 0.05 * likelihood
     return loss, {"psnr": -10.0 * torch.log10(mse), "soft": soft.detach(), "nll": likelihood}

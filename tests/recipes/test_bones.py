@@ -85,7 +85,7 @@ def test_the_judging_joints_do_not_train(data, monkeypatch):
         return real(pixels, masks, is_thumb, others)
 
     monkeypatch.setattr(bones, "joints_in_memory", watched)
-    recipe = TINY(data=data, schedule=Schedule(steps=1))
+    recipe = TINY(data=data, closings_per_joint=0, schedule=Schedule(steps=1))
     judged = bones_job(recipe).validate.args[0]
     assert {joint.row.joint for joint in judged} == {"00001_R_1"}
     assert taken == [2 + 2 + recipe.phantom_count]

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 import joints
-from lamella.training.bones_data import SIDE_PX, BonesPool, bones_batch, joints_in_memory, no_joint
+from lamella.training.bones_data import (
+    SIDE_PX,
+    BonesPool,
+    bones_batch,
+    closed_on_purpose,
+    joints_in_memory,
+    no_joint,
+)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +124,15 @@ def test_shared_phantoms_were_not_written_into(overlapping, pool):
     bones_batch(pool, np.random.default_rng(2), size=5)
     np.testing.assert_array_equal(overlapping.intensity, joints.phantom().intensity)
     assert np.abs(pool.pixels[1] / 255 - overlapping.intensity).max() <= 0.5 / 255 + 1e-6
+
+
+def test_joints_closed_on_purpose_overlap_and_keep_their_size():
+    joint = joints.loaded(joints.phantom(jsw_mm=1.0))
+    assert not joint.is_overlapping
+    shut = list(closed_on_purpose([joint], 3, seed=0))
+    assert len(shut) == 3
+    assert all(made.pixels.shape == joint.pixels.shape for made in shut)
+    assert all(made.row is joint.row for made in shut)
+    assert max(made.overlap_px for made in shut) > 100
+    again = list(closed_on_purpose([joint], 3, seed=0))
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(shut, again, strict=True))

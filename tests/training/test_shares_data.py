@@ -17,6 +17,7 @@ from lamella.training.shares_data import (
     SharesPool,
     as_batch,
     closed_samples,
+    other_density,
     phantom_layers,
     phantom_sample,
     random_motions,
@@ -131,17 +132,21 @@ def test_a_batch_depends_on_its_generator_alone(pool):
     assert not torch.equal(first.absorbance, other.absorbance)
 
 
+SOFT, MATTE = FIELDS.index("true_soft"), FIELDS.index("upper_matte")
+
+
 def test_batches_are_crops_of_one_sample_each_mirrored_or_not(pool):
     batch = shares_batch(pool, np.random.default_rng(2), size=8)
     assert batch.absorbance.shape == (8, *CROP_PX)
     kinds = set()
     for crop in range(8):
-        corner = batch.absorbance[crop].numpy()
+        corner = batch.true_soft[crop].numpy()
         where = [
             (index, flip, box)
             for index, maps in enumerate(pool.maps)
             for flip in (1, -1)
-            for box in boxes_of(maps[0].astype(np.float32), corner[:, ::flip])
+            for box in boxes_of(maps[SOFT].astype(np.float32), corner[:, ::flip])
+            if np.array_equal(maps[MATTE][box][:, ::flip], batch.upper_matte[crop].numpy())
         ]
         assert len(where) == 1
         index, flip, box = where[0]
@@ -149,8 +154,8 @@ def test_batches_are_crops_of_one_sample_each_mirrored_or_not(pool):
         assert batch.scale[crop] == pytest.approx(pool.scale[index])
         cut = pool.overlap[index][box][:, ::flip]
         np.testing.assert_array_equal(batch.overlap[crop].numpy() > 0, cut)
-        truth = pool.maps[index, FIELDS.index("true_upper")][box][:, ::flip]
-        np.testing.assert_array_equal(batch.true_upper[crop].numpy(), truth.astype(np.float32))
+        other = pool.maps[index, MATTE + 1][box][:, ::flip]
+        np.testing.assert_array_equal(batch.lower_matte[crop].numpy(), other.astype(np.float32))
     assert kinds == {1, -1}
 
 
@@ -198,3 +203,18 @@ def test_masks_drawn_by_hand_are_the_true_ones_up_to_a_pixel(overlapping, monkey
     assert max(changes) < 0.1
     assert any(change == 0 for change in changes)
     assert any(change > 0 for change in changes)
+
+
+def test_other_density_keeps_the_soft_tissue_and_the_sum_of_layers():
+    rng = np.random.default_rng(0)
+    soft, upper, lower = rng.uniform(0.2, 0.4, (3, 96, 160)).astype(np.float32)
+    matte = np.ones((96, 160), np.float32)
+    maps = np.stack([soft + upper + lower, soft, matte, matte, matte, soft, upper])
+    made = dict(zip(FIELDS, other_density(maps, rng), strict=True))
+    np.testing.assert_array_equal(made["true_soft"], soft)
+    gains = [made["true_upper"] / upper, (made["absorbance"] - soft - made["true_upper"]) / lower]
+    for gain in gains:
+        assert 0.4 < gain.min() < gain.max() < 2.5
+        assert np.abs(np.diff(gain, axis=1)).max() < 0.05
+    assert np.abs(gains[0] - gains[1]).max() > 0.01
+    assert (made["soft"] <= made["absorbance"]).all()

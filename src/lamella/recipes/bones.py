@@ -11,7 +11,12 @@ from lamella.io.datasets import LoadedJoint, joint_grouped_fold
 from lamella.methods.bones.infer import largest_part, normalised
 from lamella.methods.bones.networks import BonesNetwork
 from lamella.methods.bones.objective import bones_loss
-from lamella.training.bones_data import BonesPool, bones_batch, joints_in_memory
+from lamella.training.bones_data import (
+    BonesPool,
+    bones_batch,
+    closed_on_purpose,
+    joints_in_memory,
+)
 from lamella.training.loop import Job, Schedule, fit, seeded
 from lamella.training.publish import Release, plain, release
 from lamella.training.sources import everyday_images, phantoms, sound_joints
@@ -24,13 +29,16 @@ class BonesRecipe:
     Args:
         data: folder with ``train.json`` (:mod:`lamella.io.datasets`).
         phantom_count: random phantoms beside the real joints.
+        closings_per_joint: overlaps made from each real joint without one: their outlines are
+            known where hand-drawn ones are guesses.
         batch: images per step.
         widths: channels per level.
         schedule: steps and rates.
     """
 
     data: Path
-    phantom_count: int = 240
+    phantom_count: int = 500
+    closings_per_joint: int = 2
     batch: int = 16
     widths: tuple[int, ...] = (24, 48, 72, 96)
     schedule: Schedule = Schedule(steps=1000, chunk_steps=250, workers=1)  # noqa: RUF009 - frozen
@@ -67,7 +75,7 @@ def bones_job(recipe: BonesRecipe) -> Job:
     names = {row.joint for row in train_rows}
     training = [joint for joint in joints if joint.row.joint in names]
     judging = [joint for joint in joints if joint.row.joint not in names]
-    pool = _pool(training, recipe.phantom_count, recipe.schedule.seed)
+    pool = _pool(training, recipe)
     return Job(
         network=seeded(partial(BonesNetwork, recipe.widths), recipe.schedule.seed),
         objective=bones_loss,
@@ -97,12 +105,15 @@ def mean_dice(joints: list[LoadedJoint], network: nn.Module) -> dict[str, float]
     return {name: float(total / len(joints)) for name, total in totals.items()}
 
 
-def _pool(joints: list[LoadedJoint], phantom_count: int, seed: int) -> BonesPool:
-    made = list(phantoms(phantom_count, seed))
+def _pool(joints: list[LoadedJoint], recipe: BonesRecipe) -> BonesPool:
+    seed = recipe.schedule.seed
+    made = list(phantoms(recipe.phantom_count, seed))
+    apart = [joint for joint in joints if not joint.is_overlapping]
+    shut = list(closed_on_purpose(apart, recipe.closings_per_joint, seed))
     return joints_in_memory(
-        [joint.pixels for joint in joints] + [phantom.intensity for phantom in made],
-        [(joint.upper, joint.lower) for joint in joints]
+        [joint.pixels for joint in (*joints, *shut)] + [phantom.intensity for phantom in made],
+        [(joint.upper, joint.lower) for joint in (*joints, *shut)]
         + [(phantom.masks["upper"], phantom.masks["lower"]) for phantom in made],
-        [joint.row.is_thumb for joint in joints] + [False] * len(made),
+        [joint.row.is_thumb for joint in (*joints, *shut)] + [False] * len(made),
         everyday_images(),
     )

@@ -1,6 +1,6 @@
 """Batches for the segmentation network: augmented joints and images that are no joint."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,11 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from lamella.io.datasets import LoadedJoint
 from lamella.methods.bones.infer import normalised
 from lamella.methods.bones.objective import BonesBatch
+from lamella.prepare.overlap import closed, closing, layers_without_overlap
+from lamella.records import Radiograph
 
 SIDE_PX = 256
 
@@ -60,6 +63,35 @@ def no_joint(pool: BonesPool, rng: np.random.Generator) -> np.ndarray:
     """One image that must be refused, (row, col) float32 in [0, 1]."""
     makers = (_upside_down, _sideways, _enlarged, _mosaic, _texture, _other)
     return makers[rng.integers(len(makers))](pool, rng)
+
+
+def closed_on_purpose(
+    joints: Iterable[LoadedJoint], count: int, seed: int
+) -> Iterator[LoadedJoint]:
+    """Overlaps made from joints without one (:func:`lamella.prepare.overlap.closed`).
+
+    Args:
+        joints: without overlap.
+        count: closings of each, of 4 to 26 px.
+        seed: with a joint's number it draws that joint's closings.
+
+    Yields:
+        joints of the same size, the row of the joint they come from.
+    """
+    for number, joint in enumerate(joints):
+        rng = np.random.default_rng([seed, 5, number])
+        radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
+        known = layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+        for _ in range(count):
+            made = closed(known, closing(("upper", "lower"), int(rng.integers(4, 27))))
+            rows, cols = joint.pixels.shape
+            masks = [_resized(mask.astype(np.float32), rows, cols) for mask in made.masks.values()]
+            yield LoadedJoint(
+                row=joint.row,
+                pixels=np.clip(_resized(made.radiograph().pixels, rows, cols), 0.0, 1.0),
+                upper=masks[0] > 0.5,
+                lower=masks[1] > 0.5,
+            )
 
 
 def _any_joint(pool: BonesPool, rng: np.random.Generator) -> np.ndarray:

@@ -18,8 +18,9 @@ layers = lamella.separate(radiograph, masks)
 print(f"recomposition differs by {np.abs(layers.residual()).max():.1e} at most")
 
 overlap = phantom.masks["upper"] & phantom.masks["lower"]
-for name, bone in phantom.bone_absorbance.items():
-    true = -np.expm1(-(phantom.soft_absorbance + bone))
-    error = (layers.bone_image(name) - true)[overlap]
-    stated = layers.share_sd_in_intensity(name)[overlap]
-    print(f"{name}: error {255 * error.std():.1f} grey levels, stated {255 * stated.mean():.1f}")
+for outlines, taken in (("found", layers), ("true", lamella.separate(radiograph, phantom.masks))):
+    for name, bone in phantom.bone_absorbance.items():
+        true = -np.expm1(-(phantom.soft_absorbance + bone))
+        error = 255 * np.sqrt(np.mean((taken.bone_image(name) - true)[overlap] ** 2))
+        stated = 255 * taken.share_sd_in_intensity(name)[overlap & taken.masks.overlap].mean()
+        print(f"{outlines} outlines, {name}: error {error:.1f} grey levels, stated {stated:.1f}")

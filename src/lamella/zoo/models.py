@@ -51,6 +51,8 @@ def session(name: str) -> onnxruntime.InferenceSession:
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Idle threads that spin would take the cores from the linear algebra that follows.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 

@@ -35,18 +35,16 @@ def normalised(pixels: Image) -> Image:
 
 
 def estimate_bones(pixels: Image, runner: BonesRunner) -> BonesEstimate:
-    """Run the network on one image and on its mirror image, and average the probabilities.
+    """Run the network on one image.
 
     Args:
         pixels: intensity on the network's grid, (row, col), sides multiples of 16.
         runner: the network.
     """
-    image = normalised(pixels)
-    both = np.ascontiguousarray(np.stack([image, image[:, ::-1]])[:, None])
-    mask_logits, image_logits = runner(both)
-    masks, whole = _sigmoid(mask_logits), _sigmoid(image_logits).mean(axis=0)
-    upper, lower = 0.5 * (masks[0] + masks[1][..., ::-1])
-    return BonesEstimate(upper=upper, lower=lower, joint=float(whole[0]), thumb=float(whole[1]))
+    mask_logits, image_logits = runner(normalised(pixels)[None, None])
+    upper, lower = _sigmoid(mask_logits[0])
+    joint, thumb = _sigmoid(image_logits[0])
+    return BonesEstimate(upper=upper, lower=lower, joint=float(joint), thumb=float(thumb))
 
 
 def expected_dice(probability: Image) -> float:

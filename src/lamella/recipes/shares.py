@@ -49,7 +49,7 @@ class SharesRecipe:
     phantom_count: int = 700
     batch: int = 8
     widths: tuple[int, ...] = (48, 64, 96, 128)
-    schedule: Schedule = Schedule(steps=14000, chunk_steps=500, ema_decay=0.999)  # noqa: RUF009
+    schedule: Schedule = Schedule(steps=17000, chunk_steps=500, ema_decay=0.999)  # noqa: RUF009
 
 
 def train(data: Path, out: Path, steps: int | None = None) -> Path:

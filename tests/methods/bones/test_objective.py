@@ -99,3 +99,30 @@ def test_a_batch_without_any_joint_has_a_finite_loss():
     none = BonesBatch(*(entry[2:] for entry in batch))
     loss, _ = bones_loss(Says(torch.zeros(1, 2, 8, 8), torch.zeros(1, 2)), none)
     assert torch.isfinite(loss)
+
+
+class Answers(nn.Module):
+    """A network that answers with given mask logits for a joint that is no thumb."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, _):
+        return BonesOutput(self.logits, torch.tensor([[9.0, -9.0]]))
+
+
+def test_a_missed_overlap_costs_more_than_as_many_pixels_elsewhere():
+    truth = torch.zeros(1, 2, 32, 32)
+    truth[:, 0, :18] = 1.0
+    truth[:, 1, 14:] = 1.0
+    elsewhere, inside = truth.clone(), truth.clone()
+    elsewhere[:, 0, :4] = 0.0
+    inside[:, 0, 14:18] = 0.0
+
+    def loss_of(masks):
+        batch = BonesBatch(torch.zeros(1, 1, 32, 32), truth, torch.ones(1), torch.zeros(1))
+        return bones_loss(Answers(12.0 * (2.0 * masks - 1.0)), batch)[0]
+
+    assert loss_of(inside) > loss_of(elsewhere) + 0.2
+    assert loss_of(truth) < 0.01

@@ -41,7 +41,7 @@ class BonesRecipe:
     closings_per_joint: int = 2
     batch: int = 16
     widths: tuple[int, ...] = (24, 48, 72, 96)
-    schedule: Schedule = Schedule(steps=1500, chunk_steps=250, workers=1)  # noqa: RUF009 - frozen
+    schedule: Schedule = Schedule(steps=2000, chunk_steps=250, workers=1)  # noqa: RUF009 - frozen
 
 
 def train(data: Path, out: Path, steps: int | None = None) -> Path:

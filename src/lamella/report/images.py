@@ -68,7 +68,7 @@ def signed_codes(values: Image, largest: float) -> Codes:
 def png_data_uri(codes: Codes) -> str:
     """An 8-bit grey image as ``data:image/png;base64,…``, without metadata."""
     buffer = io.BytesIO()
-    PillowImage.fromarray(codes).save(buffer, format="PNG", compress_level=6)
+    PillowImage.fromarray(codes).save(buffer, format="PNG", compress_level=3)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -41,7 +41,7 @@ def outline_agreement(
     """Fraction of the masks' outlines across which the image gets brighter inwards, 0..1.
 
     Bone absorbs more than what surrounds it, so the outline of a mask that belongs to the image
-    is a step up nearly everywhere (0.83 to 1.00 on sound joints of the BLS-GAN data), the outline of
+    is a step up nearly everywhere (0.83 to 1.00 on sound BLS-GAN joints), the outline of
     another joint's mask about as often down as up (0.5 to 0.88). Outlines inside the other
     bone or at the image border do not count.
 

@@ -14,8 +14,9 @@ from PIL import Image as PillowImage
 
 from lamella.io.datasets import JointRow, LoadedJoint
 from lamella.methods.shares.calibrate import Calibration
-from lamella.methods.shares.infer import scene, separate_scene
+from lamella.methods.shares.infer import separate_scene
 from lamella.physics.phantoms import JointPhantom, JointPhantomSpec, joint_phantom
+from lamella.prepare.scene import scene
 from lamella.records import Radiograph
 from lamella.types import Absorbance, BoneStack, Image, Mask
 

@@ -10,10 +10,10 @@ import numpy as np
 from scipy import ndimage
 from skimage.restoration import inpaint_biharmonic
 
-from lamella.methods.shares.infer import scene
 from lamella.physics.formation import absorbance as absorbance_of
 from lamella.physics.formation import intensity, shares_of_present, split_by_shares
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
+from lamella.prepare.scene import scene
 from lamella.records import Radiograph
 from lamella.types import Image, Mask
 

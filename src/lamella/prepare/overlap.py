@@ -6,7 +6,7 @@ synthetic overlaps (arXiv 2409.07304, pre-training) without its scalar soft tiss
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -26,6 +26,9 @@ from lamella.types import Absorbance, Image, Mask
 
 SMALLEST_OVERLAP_PX = 20
 NEARNESS_MM = 0.08
+FARTHEST_EXCHANGE_PX = 12
+EXCHANGE_GAIN = (0.5, 2.0)
+END_ROWS_PX = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +116,7 @@ def closed(known: KnownLayers, motions: Mapping[str, RigidMotion]) -> KnownLayer
     rows, cols = _margins(known, motions)
     height, width = known.soft.shape
     inside = (slice(rows, height - rows), slice(cols, width - cols))
-    return KnownLayers(
-        soft=known.soft[inside],
-        bones={name: bone[inside] for name, bone in bones.items()},
-        masks={name: mask[inside] for name, mask in masks.items()},
-        grey_level=known.grey_level,
-    )
+    return _cropped(replace(known, bones=bones, masks=masks), inside)
 
 
 def closing(names: tuple[str, str], closing_px: int) -> dict[str, RigidMotion]:
@@ -129,6 +127,58 @@ def closing(names: tuple[str, str], closing_px: int) -> dict[str, RigidMotion]:
         upper: RigidMotion(down_px=float(down)),
         lower: RigidMotion(down_px=float(down - closing_px)),
     }
+
+
+def exchanged(known: KnownLayers, other: KnownLayers, name: str) -> KnownLayers | None:
+    """A joint with one bone of another joint in place of its own.
+
+    The other joint's bone is brought, by whole pixels, to where the joint's own articular end
+    was, and its absorbance to the same mean. N joints give N (N - 1) such pairs.
+
+    Args:
+        known: layers of the joint that keeps its soft tissue and its other bone.
+        other: layers of the joint that lends a bone, of the same shape.
+        name: of the bone.
+
+    Returns:
+        the joint, cropped to where both have data, or None when the bone would have to move
+        by more than ``FARTHEST_EXCHANGE_PX``.
+    """
+    is_top = by_height(known.masks)[0] == name
+    here, there = (_articular_end(layers.masks[name], is_top) for layers in (known, other))
+    down, right = here[0] - there[0], here[1] - there[1]
+    if max(abs(down), abs(right)) > FARTHEST_EXCHANGE_PX:
+        return None
+    motion = RigidMotion(down_px=float(down), right_px=float(right))
+    own, lent = (layers.bones[name][layers.masks[name]].mean() for layers in (known, other))
+    gain = float(np.clip(own / max(float(lent), 1e-3), *EXCHANGE_GAIN))
+    bones = dict(known.bones) | {name: gain * move(other.bones[name], motion)}
+    masks = dict(known.masks) | {name: move_mask(other.masks[name], motion)}
+    swapped = replace(known, bones=bones, masks=masks)
+    height, width = known.soft.shape
+    inside = (
+        slice(abs(down), height - abs(down)),
+        slice(abs(right), width - abs(right)),
+    )
+    return _cropped(swapped, inside)
+
+
+def _articular_end(mask: Mask, is_top: bool) -> tuple[int, int]:
+    """Row of a bone's end at the joint and the middle column of its last ``END_ROWS_PX`` rows."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    end = int(rows[-1] if is_top else rows[0])
+    near = mask[max(end - END_ROWS_PX, 0) : end + 1] if is_top else mask[end : end + END_ROWS_PX]
+    cols = np.flatnonzero(near.any(axis=0))
+    return end, (int(cols[0]) + int(cols[-1])) // 2
+
+
+def _cropped(known: KnownLayers, inside: tuple[slice, slice]) -> KnownLayers:
+    return replace(
+        known,
+        soft=known.soft[inside],
+        bones={name: bone[inside] for name, bone in known.bones.items()},
+        masks={name: mask[inside] for name, mask in known.masks.items()},
+    )
 
 
 def _margins(known: KnownLayers, motions: Mapping[str, RigidMotion]) -> tuple[int, int]:

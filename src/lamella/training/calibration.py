@@ -9,7 +9,7 @@ from torch import nn
 
 from lamella.io.datasets import LoadedJoint
 from lamella.methods.shares.calibrate import NOMINAL_COVERAGE, NORMAL_QUANTILE, Calibration
-from lamella.methods.shares.infer import SharesRunner, scene, separate_scene, spread_of_layers
+from lamella.methods.shares.infer import SharesRunner, separate_scene, spread_of_layers
 from lamella.physics.formation import absorbance, intensity, split_by_shares
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
 from lamella.prepare.overlap import (
@@ -19,6 +19,7 @@ from lamella.prepare.overlap import (
     closing,
     layers_without_overlap,
 )
+from lamella.prepare.scene import scene
 from lamella.records import Radiograph
 
 CLOSINGS = 4

@@ -148,12 +148,15 @@ class _Module(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
         )
-        rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, schedule))
+        rate = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: cosine(step, schedule.steps, schedule.warmup_steps)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
 
-def _rate(step: int, schedule: Schedule) -> float:
-    if step < schedule.warmup_steps:
-        return (step + 1) / schedule.warmup_steps
-    progress = (step - schedule.warmup_steps) / max(1, schedule.steps - schedule.warmup_steps)
+def cosine(step: int, steps: int, warmup_steps: int) -> float:
+    """Part of its peak that a rate has at a step: a linear rise, then a cosine to 0.001."""
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    progress = (step - warmup_steps) / max(1, steps - warmup_steps)
     return 0.5 * (1.0 + float(np.cos(np.pi * min(1.0, progress)))) + 1e-3

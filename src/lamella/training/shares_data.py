@@ -10,7 +10,6 @@ import torch
 from scipy import ndimage
 
 from lamella.io.datasets import LoadedJoint
-from lamella.methods.shares.infer import Scene, scene
 from lamella.methods.shares.objective import SharesBatch
 from lamella.physics.formation import absorbance
 from lamella.physics.geometry import RigidMotion
@@ -24,6 +23,7 @@ from lamella.prepare.overlap import (
     closing,
     layers_without_overlap,
 )
+from lamella.prepare.scene import Scene, scene
 from lamella.records import Radiograph
 from lamella.types import Absorbance, Mask
 
@@ -102,7 +102,7 @@ def sample_of(
         maps (field, row, col) float16, overlap (row, col) bool, scale.
     """
     names = by_height(known.masks)
-    masks = [_drawn_by_hand(known.masks[name], rng) for name in names]
+    masks = [drawn_by_hand(known.masks[name], rng) for name in names]
     seen = scene(observed, masks, NOMINAL_SPACING_MM)
     maps = np.stack(_fields(seen, known, names[0]))
     box = _window(known.overlap)
@@ -179,7 +179,8 @@ def _fields(seen: Scene, known: KnownLayers, upper: str) -> list[np.ndarray]:
     ]
 
 
-def _drawn_by_hand(mask: Mask, rng: np.random.Generator) -> Mask:
+def drawn_by_hand(mask: Mask, rng: np.random.Generator) -> Mask:
+    """A mask as a person would draw it: in a quarter of cases a pixel large, small or off."""
     choice = rng.random()
     if choice < 0.75:
         return mask

@@ -7,7 +7,8 @@ import numpy as np
 
 from lamella.methods.bones.infer import BonesEstimate, estimate_bones
 from lamella.methods.shares.calibrate import Calibration
-from lamella.methods.shares.infer import scene, separate_scene
+from lamella.methods.shares.infer import separate_scene
+from lamella.prepare.scene import scene
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.tasks.segmentation import segment_joint
 from lamella.tasks.separation import separate_joint

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import joints
-from lamella.methods.shares.infer import Scene, scene
 from lamella.physics.phantoms import JointPhantom
+from lamella.prepare.scene import Scene, scene
 
 
 @pytest.fixture(scope="session")

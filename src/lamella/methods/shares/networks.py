@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d, interpolate
 
+from lamella.nets.backbones import Backbone
 from lamella.nets.unet import ResidualUNet
 
 LOG_SD_BOUNDS = (-6.0, 0.0)
@@ -36,3 +37,21 @@ class SharesNetwork(nn.Module):
         soft = interpolate(self.soft(decoded[-2]), scale_factor=4.0, mode="bilinear")
         log_sd = torch.clamp(log_sd - 2.0, *LOG_SD_BOUNDS)
         return torch.cat([share, log_sd, soft], dim=1)
+
+
+class SharesOf(nn.Module):
+    """The share network's outputs from any backbone; H, W multiples of 16.
+
+    Args:
+        make: backbone, 4 channels in and 3 out.
+    """
+
+    def __init__(self, make: Backbone) -> None:
+        super().__init__()
+        self.backbone = make(4, 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """As :class:`SharesNetwork`: (B, 4, H, W) -> (B, 3, H, W)."""
+        share, log_sd, soft = self.backbone(features).split(1, dim=1)
+        smooth = interpolate(avg_pool2d(soft, 4), scale_factor=4.0, mode="bilinear")
+        return torch.cat([share, torch.clamp(log_sd - 2.0, *LOG_SD_BOUNDS), smooth], dim=1)

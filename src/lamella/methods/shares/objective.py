@@ -12,7 +12,7 @@ TYPICAL_ERROR = 0.02
 
 
 class SharesBatch(NamedTuple):
-    """One batch; maps are (B, H, W), see :class:`lamella.methods.shares.infer.Scene`.
+    """One batch; maps are (B, H, W), see :class:`lamella.prepare.scene.Scene`.
 
     ``absorbance`` observed; ``soft`` its harmonic estimate; ``upper_matte``, ``lower_matte``
     soft edges; ``window`` where the soft tissue may be corrected; ``true_soft``,
@@ -54,6 +54,11 @@ def layers_of(network: nn.Module, batch: SharesBatch) -> SharesLayers:
 
 
 def shares_loss(network: nn.Module, batch: SharesBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    """:func:`layers_loss` of what the network makes of a batch."""
+    return layers_loss(layers_of(network, batch), batch)
+
+
+def layers_loss(layers: SharesLayers, batch: SharesBatch) -> tuple[Tensor, dict[str, Tensor]]:
     """Huber loss of both layer images in the overlap + soft tissue + likelihood of the SD.
 
     The layer images ``L_i = 1 - exp(-(a_soft + a_i))`` are compared with the true ones inside
@@ -61,7 +66,6 @@ def shares_loss(network: nn.Module, batch: SharesBatch) -> tuple[Tensor, dict[st
     negative log-likelihood of the layers' absorbance error, also where only the soft edges
     meet, trains the uncertainty.
     """
-    layers = layers_of(network, batch)
     true_lower = batch.absorbance - batch.true_soft - batch.true_upper
     errors = torch.stack(
         [

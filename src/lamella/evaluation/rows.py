@@ -1,0 +1,85 @@
+"""What the comparisons compare: every separator as one function with one result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamella.evaluation.baselines import (
+    LayerImages,
+    biharmonic,
+    equal_split,
+    no_separation,
+    opencv_inpainting,
+)
+from lamella.physics.formation import absorbance, bls_gan_composition, intensity
+from lamella.physics.soft_tissue import NOMINAL_SPACING_MM, matte, soft_tissue_under
+from lamella.records import Radiograph
+from lamella.types import Image, Mask
+from lamella.zoo.verbs import separate
+
+SMALLEST_K = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Separated:
+    """A joint after separation.
+
+    Args:
+        layers: layer images, the bones in the order of the masks, (row, col) each.
+        recomposed: the joint image made of them again, (row, col).
+    """
+
+    layers: tuple[Image, ...]
+    recomposed: Image
+
+
+Separator = Callable[[Radiograph, Mapping[str, Mask]], Separated]
+"""Radiograph and two masks, top bone first -> layers and their recomposition."""
+
+
+def painted(method: LayerImages) -> Separator:
+    """A method that gives layers only, followed by Eq. 1 with the soft tissue estimated."""
+
+    def separator(radiograph: Radiograph, masks: Mapping[str, Mask]) -> Separated:
+        layers = tuple(method(radiograph, masks))
+        stack = np.stack(list(masks.values())).astype(np.float32)
+        k = soft_transmittance(radiograph, masks)
+        recomposed = bls_gan_composition(np.stack(layers), stack, k)
+        inside = stack.max(axis=0) > 0
+        whole = np.where(inside, np.clip(recomposed, 0.0, 1.0), radiograph.pixels)
+        return Separated(layers=layers, recomposed=np.asarray(whole, np.float32))
+
+    return separator
+
+
+def soft_transmittance(radiograph: Radiograph, masks: Mapping[str, Mask]) -> float:
+    """BLS-GAN's k from the harmonic background: its mean transmittance in the overlap."""
+    spacing_mm = radiograph.pixel_spacing_mm or NOMINAL_SPACING_MM
+    stack = np.stack(list(masks.values()))
+    observed = np.asarray(absorbance(radiograph.pixels, radiograph.grey_level))
+    edge = np.max([matte(mask, spacing_mm) for mask in stack], axis=0)
+    soft = soft_tissue_under(observed, edge, spacing_mm)
+    overlap = stack.all(axis=0)
+    inside = overlap if overlap.any() else stack.any(axis=0)
+    return max(float(1.0 - np.asarray(intensity(soft))[inside].mean()), SMALLEST_K)
+
+
+def exact(radiograph: Radiograph, masks: Mapping[str, Mask]) -> Separated:
+    """Lamella's shipped separation."""
+    layers = separate(radiograph, masks)
+    return Separated(
+        layers=tuple(layers.bone_image(name) for name in masks), recomposed=layers.recompose()
+    )
+
+
+def classical_rows() -> dict[str, Separator]:
+    """Separators that learn nothing, and Lamella's own."""
+    methods = {
+        "no separation": no_separation,
+        "Telea inpainting": opencv_inpainting("telea"),
+        "Navier-Stokes inpainting": opencv_inpainting("navier-stokes"),
+        "biharmonic inpainting": biharmonic,
+        "equal split": equal_split,
+    }
+    return {name: painted(method) for name, method in methods.items()} | {"Lamella": exact}

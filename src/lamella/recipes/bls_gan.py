@@ -1,0 +1,301 @@
+"""Recipe: BLS-GAN as published and exact, with their ablations, in three sizes.
+
+``lamella train bls-gan --variant exact --recipe cpu``.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from lamella.io.write import write_json
+from lamella.methods.bls_gan.networks import BlsGan, Supervisor
+from lamella.methods.shares.networks import SharesNetwork, SharesOf
+from lamella.nets.backbones import LIGHT_WIDTHS, Backbone, backbone
+from lamella.records import LamellaError
+from lamella.training.adversarial import Contest, Pace, Stage, compete
+from lamella.training.bls_gan_data import Drawer, Drawing
+from lamella.training.export import load_weights
+from lamella.training.loop import seeded
+from lamella.training.material import Amounts, Material
+from lamella.training.publish import Release, plain, release
+from lamella.training.variants import (
+    exact_generator,
+    exact_made,
+    exact_supervisor,
+    layer_psnr,
+    published_generator,
+    published_made,
+    published_supervisor,
+    sample_panel,
+)
+
+MOST_JUDGED = 96
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """What is trained.
+
+    Args:
+        exact: shares of the bone absorbance instead of layer images.
+        with_pretraining: a first stage on overlaps whose layers are known.
+        with_k: the correction parameter of Eq. 1 (as published only).
+        with_adversary: the supervisor.
+    """
+
+    exact: bool = False
+    with_pretraining: bool = True
+    with_k: bool = True
+    with_adversary: bool = True
+
+
+VARIANTS = {
+    "as-published": Variant(),
+    "without-pretraining": Variant(with_pretraining=False),
+    "without-k": Variant(with_k=False),
+    "exact": Variant(exact=True),
+    "exact-without-adversary": Variant(exact=True, with_adversary=False),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlsGanRecipe:
+    """Complete configuration of a run.
+
+    Args:
+        data: folder with ``train.json``.
+        variant: name in ``VARIANTS``.
+        backbone: name of the generator's (:func:`lamella.nets.backbones.names`).
+        widths: channels per level, of the light backbone.
+        amounts: overlaps made from each image.
+        pretraining_steps: of the stage on known layers; without it the main stage is as long.
+        main_steps: of the stage on real and closed joints.
+        batch: crops per step.
+        crop_px: rows and columns of a crop.
+        learning_rates: peak of each stage.
+        supervisor_learning_rates: likewise.
+        real_fraction: part of the main stage's batches from real overlaps.
+        pace: how the run goes.
+    """
+
+    data: Path
+    variant: str = "as-published"
+    backbone: str = "light"
+    widths: tuple[int, ...] = LIGHT_WIDTHS
+    amounts: Amounts = Amounts()  # noqa: RUF009
+    pretraining_steps: int = 4200
+    main_steps: int = 800
+    batch: int = 8
+    crop_px: tuple[int, int] = (128, 160)
+    learning_rates: tuple[float, float] = (2e-3, 2e-4)
+    supervisor_learning_rates: tuple[float, float] = (5e-4, 1e-4)
+    real_fraction: float = 0.5
+    pace: Pace = Pace(chunk_steps=500, ema_decay=0.998)  # noqa: RUF009
+
+
+def tiny(data: Path) -> BlsGanRecipe:
+    """Fifty steps of a very small network: shows that everything works, learns little."""
+    return BlsGanRecipe(
+        data=data,
+        widths=(8, 16, 16, 16),
+        amounts=Amounts(closings_per_image=2, exchanges_per_image=1, phantoms=2),
+        pretraining_steps=30,
+        main_steps=20,
+        batch=2,
+        crop_px=(64, 96),
+        pace=Pace(chunk_steps=25, warmup_steps=5, precision="32-true", log_every_steps=1),
+    )
+
+
+def cpu(data: Path) -> BlsGanRecipe:
+    """Two CPU cores, under an hour."""
+    return BlsGanRecipe(data=data)
+
+
+def full(data: Path) -> BlsGanRecipe:
+    """A GPU: wider, longer, larger batches; the paper's two stages in its proportion of 5 : 1."""
+    return BlsGanRecipe(
+        data=data,
+        widths=(64, 96, 128, 192),
+        amounts=Amounts(closings_per_image=10, exchanges_per_image=10, phantoms=1500),
+        pretraining_steps=50_000,
+        main_steps=10_000,
+        batch=32,
+        crop_px=(160, 192),
+        learning_rates=(2e-3, 1e-4),
+        pace=Pace(chunk_steps=1000, ema_decay=0.9995, accelerator="auto", workers=8),
+    )
+
+
+RECIPES: dict[str, Callable[[Path], BlsGanRecipe]] = {"tiny": tiny, "cpu": cpu, "full": full}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingredients:
+    """What a run learns from and is judged by.
+
+    Args:
+        materials: pools of one or two manifests with the joints of each that train.
+        judged: pool with known layers and the samples of it that select.
+    """
+
+    materials: tuple[tuple[Material, set[int]], ...]
+    judged: tuple[Material, set[int]]
+
+
+def train(
+    data: Path,
+    out: Path,
+    steps: int | None = None,
+    *,
+    recipe: str = "cpu",
+    variant: str = "as-published",
+) -> Path:
+    """Train a variant, or go on training, and write its ONNX file and card to ``out``.
+
+    Args:
+        data: folder with ``train.json``.
+        out: folder of the run.
+        steps: of both stages together, instead of the recipe's.
+        recipe: ``tiny``, ``cpu`` or ``full``.
+        variant: a name in ``VARIANTS``.
+
+    Raises:
+        LamellaError: no such recipe or variant.
+    """
+    for given, known in ((recipe, RECIPES), (variant, VARIANTS)):
+        if given not in known:
+            raise LamellaError(f"expected one of {', '.join(known)}, got {given!r}")
+    chosen = replace(RECIPES[recipe](data), variant=variant)
+    if steps is not None:
+        chosen = shortened(chosen, steps)
+    return run(chosen, ingredients(chosen, out / "pool"), out)
+
+
+def shortened(recipe: BlsGanRecipe, steps: int) -> BlsGanRecipe:
+    """The same recipe with another number of steps, the stages in proportion."""
+    part = recipe.main_steps / (recipe.main_steps + recipe.pretraining_steps)
+    main = max(1, round(part * steps))
+    return replace(recipe, pretraining_steps=max(1, steps - main), main_steps=main)
+
+
+def ingredients(recipe: BlsGanRecipe, cache: Path) -> Ingredients:
+    """The pools of ``train.json``, a joint-grouped fifth of it kept for selection."""
+    material = Material(recipe.data / "train.json", cache, recipe.amounts)
+    training, selecting = material.split()
+    return Ingredients(materials=((material, training),), judged=(material, selecting))
+
+
+def run(
+    recipe: BlsGanRecipe, learns_from: Ingredients, out: Path, start: Path | None = None
+) -> Path:
+    """Train and write the release; returns the card's path.
+
+    Args:
+        recipe: what and how.
+        learns_from: pools.
+        out: folder of the run; ``recipe.json`` is written there.
+        start: ONNX file of the same network to start from.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "recipe.json", plain(recipe))
+    contest = contest_of(recipe, learns_from)
+    if start is not None:
+        load_weights(contest.generator, start).train()
+    network = compete(contest, out)
+    return release(network, out, _release(recipe, contest.validate(network)))
+
+
+def contest_of(recipe: BlsGanRecipe, learns_from: Ingredients) -> Contest:
+    """Networks, stages and judge of a recipe."""
+    variant = VARIANTS[recipe.variant]
+    make = exact_made if variant.exact else published_made
+    pool, selecting = learns_from.judged[0].judged, learns_from.judged[1]
+    at = pool.of_joints(selecting)
+    at = at[:: max(1, len(at) // MOST_JUDGED)]
+    seed = recipe.pace.seed
+    return Contest(
+        generator=seeded(partial(generator, recipe), seed),
+        supervisor=seeded(Supervisor, seed) if variant.with_adversary else None,
+        make=make,
+        stages=tuple(stages(recipe, learns_from)),
+        validate=layer_psnr(pool, at, make),
+        watched="layer_psnr",
+        panels=sample_panel(pool, at, make),
+        pace=recipe.pace,
+    )
+
+
+def generator(recipe: BlsGanRecipe) -> nn.Module:
+    """The network that separates: with the reconstructor, or of shares."""
+    variant = VARIANTS[recipe.variant]
+    settings: dict[str, Any] = {"widths": recipe.widths} if recipe.backbone == "light" else {}
+    made: Backbone = backbone(recipe.backbone, **settings)
+    if not variant.exact:
+        return BlsGan(made, with_k=variant.with_k)
+    return SharesNetwork(recipe.widths) if recipe.backbone == "light" else SharesOf(made)
+
+
+def stages(recipe: BlsGanRecipe, learns_from: Ingredients) -> Iterable[Stage]:
+    """Pre-training on known layers, then the main stage on real and closed joints."""
+    variant = VARIANTS[recipe.variant]
+    steps = (recipe.pretraining_steps, recipe.main_steps)
+    if not variant.with_pretraining:
+        steps = (0, sum(steps))
+    for number, name in enumerate(("pre-training", "main")):
+        if steps[number]:
+            pretraining = number == 0
+            real = 0.0 if pretraining else recipe.real_fraction
+            exact = variant.exact
+            yield Stage(
+                name=name,
+                steps=steps[number],
+                batches=_drawer(recipe, learns_from, real),
+                learning_rate=recipe.learning_rates[number],
+                supervisor_learning_rate=recipe.supervisor_learning_rates[number],
+                generator_objective=exact_generator
+                if exact
+                else published_generator(pretraining=pretraining),
+                supervisor_objective=exact_supervisor
+                if exact
+                else published_supervisor(pretraining=pretraining),
+            )
+
+
+def _drawer(recipe: BlsGanRecipe, learns_from: Ingredients, real: float) -> Callable[..., Any]:
+    drawers = [
+        Drawer(
+            closed=material.closed,
+            closed_at=material.closed.of_joints(joints),
+            real=material.real,
+            real_at=material.real.of_joints(joints),
+            drawing=Drawing(size=recipe.batch, crop_px=recipe.crop_px, real_fraction=real),
+        )
+        for material, joints in learns_from.materials
+    ]
+    amounts = np.array([len(drawer.closed_at) for drawer in drawers], float)
+
+    def draw(rng: np.random.Generator) -> Any:
+        return drawers[int(rng.choice(len(drawers), p=amounts / amounts.sum()))](rng)
+
+    return draw
+
+
+def _release(recipe: BlsGanRecipe, held_out: dict[str, float]) -> Release:
+    exact = VARIANTS[recipe.variant].exact
+    return Release(
+        name=recipe.variant,
+        purpose="share of the bone absorbance that belongs to each of two overlapping bones"
+        if exact
+        else "layer images of two overlapping bones and the transmittance k of their soft tissue",
+        recipe=plain(recipe),
+        outputs=("shares",) if exact else ("layers", "k"),
+        channels=4 if exact else 3,
+        held_out=held_out,
+        extra={"kind": "shares" if exact else "bls-gan"},
+    )

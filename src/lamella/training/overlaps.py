@@ -1,0 +1,196 @@
+"""Overlaps to train separators on: closed joints, exchanged bones, phantoms and real overlaps.
+
+Every sample is the same window around the overlap, so samples stack; each remembers whose
+joints it shows, so that folds by joint can be cut from one pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lamella.io.datasets import LoadedJoint
+from lamella.physics.formation import absorbance
+from lamella.physics.phantoms import random_joint_phantom
+from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
+from lamella.prepare.masks import by_height, reaching_border
+from lamella.prepare.overlap import (
+    SMALLEST_OVERLAP_PX,
+    KnownLayers,
+    closed,
+    exchanged,
+    layers_without_overlap,
+)
+from lamella.prepare.scene import scene
+from lamella.records import Radiograph
+from lamella.training.shares_data import drawn_by_hand, phantom_layers, random_motions
+from lamella.types import Absorbance, Mask
+
+WINDOW_PX = (176, 192)
+MAPS = ("absorbance", "soft", "upper_matte", "lower_matte", "window", "true_soft", "true_upper")
+MASKS = ("upper_mask", "lower_mask", "overlap")
+COLUMNS = ("maps", "masks", "scale", "known", "joints")
+NOBODY = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """One sample.
+
+    Args:
+        maps: (map, row, col) float16 in the order of ``MAPS``; true maps 0 where unknown.
+        masks: (mask, row, col) uint8 in the order of ``MASKS``.
+        scale: typical bone absorbance.
+        known: whether the layers are known.
+        joints: numbers of the two joints whose bones it shows; -1 for a phantom.
+    """
+
+    maps: np.ndarray
+    masks: np.ndarray
+    scale: float
+    known: bool
+    joints: tuple[int, int] = (NOBODY, NOBODY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapPool:
+    """Samples stacked; large arrays stay on disk until they are read.
+
+    Args:
+        maps: (sample, map, row, col).
+        masks: (sample, mask, row, col).
+        scale: (sample,).
+        known: (sample,).
+        joints: (sample, 2).
+    """
+
+    maps: np.ndarray
+    masks: np.ndarray
+    scale: np.ndarray
+    known: np.ndarray
+    joints: np.ndarray
+
+    def of_joints(self, numbers: Iterable[int]) -> np.ndarray:
+        """Indices of the samples that show no joint but these (phantoms always)."""
+        allowed = np.isin(self.joints, [NOBODY, *numbers]).all(axis=1)
+        return np.flatnonzero(allowed)
+
+    @classmethod
+    def of(cls, samples: Sequence[Overlap]) -> OverlapPool:
+        """Stack samples."""
+        columns = {
+            name: np.stack([np.asarray(getattr(sample, name)) for sample in samples])
+            for name in COLUMNS
+        }
+        return cls(**columns)
+
+    @classmethod
+    def kept(cls, folder: Path, make: Callable[[], Iterable[Overlap]]) -> OverlapPool:
+        """The pool of a folder, made once and then mapped from disk."""
+        if not (folder / "joints.npy").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            made = cls.of(list(make()))
+            for name in COLUMNS:
+                np.save(folder / f"{name}.npy", getattr(made, name))
+        return cls(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in COLUMNS})
+
+
+def taken_apart(joint: LoadedJoint) -> KnownLayers:
+    """Layers of a joint without overlap."""
+    radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
+    return layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+
+
+def closings(
+    known: KnownLayers, numbers: tuple[int, int], count: int, rng: np.random.Generator
+) -> list[Overlap]:
+    """Up to ``count`` overlaps from one joint without overlap (random closing and motion)."""
+    samples = []
+    for _ in range(count):
+        made = closed(known, random_motions(rng))
+        if made.overlap.sum() >= SMALLEST_OVERLAP_PX:
+            samples.append(sample_of(made, made.absorbance, numbers, rng))
+    return samples
+
+
+def exchange(
+    known: KnownLayers, other: KnownLayers, numbers: tuple[int, int], rng: np.random.Generator
+) -> list[Overlap]:
+    """One overlap of one joint's bone with another's, or none when they do not fit."""
+    name = ("upper", "lower")[int(rng.integers(2))]
+    lent = mirrored(other) if rng.random() < 0.5 else other
+    pair = exchanged(known, lent, name)
+    return [] if pair is None else closings(pair, numbers, 1, rng)
+
+
+def mirrored(known: KnownLayers) -> KnownLayers:
+    """The same joint of the other hand."""
+    return KnownLayers(
+        soft=known.soft[:, ::-1],
+        bones={name: bone[:, ::-1] for name, bone in known.bones.items()},
+        masks={name: mask[:, ::-1] for name, mask in known.masks.items()},
+        grey_level=known.grey_level,
+    )
+
+
+def phantom_overlap(seed: Sequence[int]) -> list[Overlap]:
+    """An overlapping phantom joint, or none when its bones came out apart."""
+    rng = np.random.default_rng(list(seed))
+    phantom = random_joint_phantom(rng, jsw_mm=float(rng.uniform(-2.2, 0.2)))
+    known = phantom_layers(phantom)
+    if known.overlap.sum() < SMALLEST_OVERLAP_PX:
+        return []
+    seen = np.asarray(absorbance(phantom.intensity, 1 / 255))
+    return [sample_of(known, seen, (NOBODY, NOBODY), rng)]
+
+
+def real_overlap(joint: LoadedJoint, number: int) -> Overlap:
+    """A joint that overlaps in reality: its layers are unknown."""
+    masks = reaching_border({"upper": joint.upper, "lower": joint.lower})
+    observed = np.asarray(absorbance(joint.pixels, 1 / 255))
+    stack = [masks[name] for name in by_height(masks)]
+    unknown = np.zeros_like(observed)
+    return _sample(observed, stack, (unknown, unknown), stack[0] & stack[1], (number, number))
+
+
+def sample_of(
+    known: KnownLayers, observed: Absorbance, numbers: tuple[int, int], rng: np.random.Generator
+) -> Overlap:
+    """What a separator sees of a joint whose layers are known; some masks a pixel off."""
+    upper, lower = by_height(known.masks)
+    masks = [drawn_by_hand(known.masks[name], rng) for name in (upper, lower)]
+    truth = (known.soft, known.bones[upper])
+    return _sample(observed, masks, truth, known.overlap, numbers)
+
+
+def _sample(
+    observed: Absorbance,
+    masks: Sequence[Mask],
+    truth: tuple[Absorbance, Absorbance],
+    overlap: Mask,
+    numbers: tuple[int, int],
+) -> Overlap:
+    seen = scene(observed, masks, NOMINAL_SPACING_MM)
+    box = window_around(overlap)
+    maps = [seen.absorbance, seen.soft, *seen.mattes, seen.correction_window(), *truth]
+    return Overlap(
+        maps=np.stack([each[box] for each in maps]).astype(np.float16),
+        masks=np.stack([each[box] for each in (*masks, overlap)]).astype(np.uint8),
+        scale=seen.scale,
+        known=bool(truth[0].any()),
+        joints=numbers,
+    )
+
+
+def window_around(overlap: Mask) -> tuple[slice, slice]:
+    """The part of an image that is kept, ``WINDOW_PX`` with the overlap near its middle."""
+    spans = []
+    for axis, length in enumerate(WINDOW_PX):
+        occupied = np.flatnonzero(overlap.any(axis=1 - axis))
+        middle = (int(occupied[0]) + int(occupied[-1])) // 2
+        first = int(np.clip(middle - length // 2, 0, overlap.shape[axis] - length))
+        spans.append(slice(first, first + length))
+    return spans[0], spans[1]

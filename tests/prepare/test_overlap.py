@@ -8,10 +8,13 @@ import pytest
 import joints
 from lamella.physics.geometry import RigidMotion
 from lamella.prepare.overlap import (
+    EXCHANGE_GAIN,
+    FARTHEST_EXCHANGE_PX,
     SMALLEST_OVERLAP_PX,
     KnownLayers,
     closed,
     closing,
+    exchanged,
     layers_without_overlap,
 )
 from lamella.records import LamellaError
@@ -136,3 +139,116 @@ def test_what_enters_from_outside_is_cropped_away(known):
 def test_spacing_may_be_unknown(known):
     assert known.radiograph(None).pixel_spacing_mm is None
     assert known.radiograph(0.1).pixel_spacing_mm == 0.1
+
+
+@pytest.fixture(scope="module")
+def other() -> KnownLayers:
+    """Another person's joint."""
+    phantom = joints.coarse_phantom(jsw_mm=1.3, seed=5)
+    return layers_without_overlap(joints.radiograph_of(phantom), phantom.masks)
+
+
+def pushed(known: KnownLayers, down_px: int, right_px: int = 0) -> KnownLayers:
+    """The joint elsewhere in its image."""
+    by = (down_px, right_px)
+    return replace(
+        known,
+        soft=np.roll(known.soft, by, (0, 1)),
+        bones={name: np.roll(bone, by, (0, 1)) for name, bone in known.bones.items()},
+        masks={name: np.roll(mask, by, (0, 1)) for name, mask in known.masks.items()},
+    )
+
+
+def end_of(mask: np.ndarray, name: str) -> tuple[int, float]:
+    """Articular end: last row of the upper bone, first of the lower; middle of its last rows."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    end = int(rows.max() if name == "upper" else rows.min())
+    near = mask[max(end - 40, 0) : end + 1] if name == "upper" else mask[end : end + 40]
+    cols = np.flatnonzero(near.any(axis=0))
+    return end, (cols.min() + cols.max()) / 2
+
+
+def inside_of(made: KnownLayers, known: KnownLayers) -> tuple[slice, slice]:
+    """Where in the joint's own image the result lies: as much is cut off on opposite sides."""
+    cut = [
+        (whole - part) // 2 for whole, part in zip(known.soft.shape, made.soft.shape, strict=True)
+    ]
+    sizes = zip(cut, made.soft.shape, strict=True)
+    return tuple(slice(first, first + size) for first, size in sizes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_lent_bone_ends_where_the_joints_own_bone_ended(known, other, name):
+    made = exchanged(known, other, name)
+    assert made is not None
+    box = inside_of(made, known)
+    end, middle = end_of(known.masks[name], name)
+    lent_end, lent_middle = end_of(made.masks[name], name)
+    assert lent_end + box[0].start == end
+    assert lent_middle + box[1].start == pytest.approx(middle, abs=1.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_lent_bone_is_moved_whole_and_scaled_to_the_same_mean_absorbance(known, other, name):
+    made = exchanged(known, other, name)
+    own, lent = (layers.bones[name][layers.masks[name]].mean() for layers in (known, other))
+    gain = own / lent
+    assert gain != pytest.approx(1.0, abs=0.01)
+    assert EXCHANGE_GAIN[0] < gain < EXCHANGE_GAIN[1]
+    ends = [end_of(layers.masks[name], name) for layers in (known, other)]
+    down, right = (int(np.floor(here) - np.floor(there)) for here, there in zip(*ends, strict=True))
+    rows, cols = inside_of(made, known)
+    there = (
+        slice(rows.start - down, rows.stop - down),
+        slice(cols.start - right, cols.stop - right),
+    )
+    np.testing.assert_allclose(made.bones[name], gain * other.bones[name][there], rtol=1e-4)
+    np.testing.assert_array_equal(made.masks[name], other.masks[name][there])
+
+
+def test_soft_tissue_and_the_other_bone_stay_and_layers_superpose(known, other):
+    made = exchanged(known, other, "upper")
+    box = inside_of(made, known)
+    np.testing.assert_array_equal(made.soft, known.soft[box])
+    np.testing.assert_array_equal(made.bones["lower"], known.bones["lower"][box])
+    np.testing.assert_array_equal(made.masks["lower"], known.masks["lower"][box])
+    total = made.soft + made.bones["upper"] + made.bones["lower"]
+    np.testing.assert_allclose(made.absorbance, total, atol=1e-6)
+    assert list(made.bones) == list(made.masks) == list(NAMES)
+
+
+def test_a_bone_exchanged_with_itself_changes_nothing(known):
+    made = exchanged(known, known, "lower")
+    np.testing.assert_allclose(made.absorbance, known.absorbance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("off", [(1, 0), (0, 1), (-1, 0), (0, -1)])
+def test_a_bone_too_far_away_is_not_exchanged(known, name, off):
+    """Within twelve pixels it is, and loses as many rows or columns on both sides."""
+    near, far = (
+        pushed(known, off[0] * by, off[1] * by)
+        for by in (FARTHEST_EXCHANGE_PX, FARTHEST_EXCHANGE_PX + 1)
+    )
+    assert exchanged(known, only_end(far, name), name) is None
+    made = exchanged(known, only_end(near, name), name)
+    assert made is not None
+    lost = np.subtract(known.soft.shape, made.soft.shape)
+    np.testing.assert_array_equal(lost, 2 * FARTHEST_EXCHANGE_PX * np.abs(off))
+
+
+def only_end(known: KnownLayers, name: str) -> KnownLayers:
+    """The joint without what rolling brought in at the far side of its image."""
+    keep = np.zeros_like(known.masks[name])
+    keep[slice(None, 110) if name == "upper" else slice(18, None)] = True
+    return replace(known, masks=known.masks | {name: known.masks[name] & keep})
+
+
+def test_a_much_denser_bone_is_not_matched_beyond_reason(known):
+    """The gain is limited to a half and to two."""
+    faint = replace(known, bones=known.bones | {"upper": 0.1 * known.bones["upper"]})
+    made = exchanged(known, faint, "upper")
+    np.testing.assert_allclose(made.bones["upper"], 2.0 * faint.bones["upper"], rtol=1e-5)
+    dense = replace(known, bones=known.bones | {"upper": 9.0 * known.bones["upper"]})
+    made = exchanged(known, dense, "upper")
+    np.testing.assert_allclose(made.bones["upper"], 0.5 * dense.bones["upper"], rtol=1e-5)

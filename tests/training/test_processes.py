@@ -68,7 +68,7 @@ def two_and_one(tmp_path_factory) -> tuple[dict, dict]:
     )
     try:
         contests.main(one, 1)
-        _, said = both.communicate(timeout=60)
+        _, said = both.communicate(timeout=240)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(both.pid, signal.SIGKILL)

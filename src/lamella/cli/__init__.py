@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from lamella import __version__
-from lamella.cli import demo, develop, doctor, info, separate
+from lamella.cli import demo, develop, doctor, info, panel, separate
 from lamella.cli.console import DEBUG_VARIABLE, ExitCode, UsageError, complain, console
 
 app = App(
@@ -22,6 +22,7 @@ app = App(
 )
 for _command in (
     separate.separate,
+    panel.panel,
     demo.demo,
     info.info,
     doctor.doctor,

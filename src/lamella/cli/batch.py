@@ -127,7 +127,7 @@ class Batch:
             return _outcome(job, Fate.SKIPPED, folder=_readable(self.options.out / job.name))
         if job.problem is not None:
             raise LamellaError(job.problem)
-        return taken_apart(job, self.options.pixel_spacing_mm)
+        return taken_apart(job, self.options)
 
     def _written(self, job: Job, taken: Outcome | Taken) -> Outcome:
         if isinstance(taken, Outcome):
@@ -140,7 +140,7 @@ class Batch:
         return _outcome(job, fate, " · ".join(flags) or None, folder)
 
 
-def taken_apart(job: Job, spacing_mm: float | None) -> Taken:
+def taken_apart(job: Job, options: SeparateOptions) -> Taken:
     """Read one radiograph, find its bones unless given, and separate it.
 
     Raises:
@@ -149,7 +149,7 @@ def taken_apart(job: Job, spacing_mm: float | None) -> Taken:
     """
     timings_ms: dict[str, float] = {}
     with _timed(timings_ms, "read"):
-        radiograph = read(job.path, spacing_mm)
+        radiograph = read(job.path, options.pixel_spacing_mm)
         masks = _given_masks(job, radiograph)
     with _refusing():
         if masks is None:
@@ -158,7 +158,7 @@ def taken_apart(job: Job, spacing_mm: float | None) -> Taken:
         if masks.refused is not None:
             raise RefusedError(masks.refused)
         with _timed(timings_ms, "separate"):
-            layers = separate(radiograph, masks)
+            layers = separate(radiograph, masks, options.method)
     return Taken(layers=layers, timings_ms=timings_ms)
 
 
@@ -224,6 +224,7 @@ def _origin(job: Job, options: SeparateOptions, weights: Mapping[str, str]) -> O
         input_sha256=job.sha256 or "",
         mask_sha256=job.mask_sha256,
         given_spacing_mm=options.pixel_spacing_mm,
+        method=options.method,
         weights_sha256=weights,
     )
 

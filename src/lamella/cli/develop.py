@@ -6,11 +6,13 @@ The floors that need the extra ``train`` are loaded by name when a command runs,
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,9 +23,34 @@ from lamella.cli.console import ExitCode, UsageError, say
 from lamella.cli.info import EXTRAS
 
 DATA_VARIABLE = "LAMELLA_DATA"
-WITHOUT_DATA = ("speed",)
-NEEDED = {"train": EXTRAS["train"], "dev": ("cv2",)}
+WITHOUT_DATA = ("speed", "training-speed")
+NEEDED = {"train": EXTRAS["train"], "dev": ("cv2", "matplotlib")}
 """Extra -> modules that training and evaluation import and the core does not bring."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What to train, beside its data.
+
+    Args:
+        steps: optimisation steps, when not the recipe's own number.
+        recipe: size of the run.
+        variant: of the method.
+    """
+
+    steps: Annotated[
+        int | None, Parameter(help="Optimisation steps, when not the recipe's own number.")
+    ] = None
+    recipe: Annotated[
+        str | None, Parameter(help="Size of the run, for bls-gan: tiny, cpu or full.")
+    ] = None
+    variant: Annotated[
+        str | None, Parameter(help="Of bls-gan: as-published, exact or an ablation.")
+    ] = None
+
+
+NO_CHOICES = TrainOptions()
 
 
 def train(
@@ -31,7 +58,7 @@ def train(
     *,
     data: Path | None = None,
     out: Path | None = None,
-    steps: int | None = None,
+    options: TrainOptions = NO_CHOICES,
 ) -> int:
     """Train a network by its recipe; needs the extra ``train``.
 
@@ -39,12 +66,15 @@ def train(
         name: of the recipe.
         data: folder with train.json; by default LAMELLA_DATA/mcp.
         out: folder for checkpoints and logs; by default runs/NAME.
-        steps: optimisation steps, when not the recipe's own number.
+        options: steps, size and variant.
     """
-    if steps is not None and steps < 1:
-        raise UsageError(f"expected --steps above 0, got {steps}")
+    if options.steps is not None and options.steps < 1:
+        raise UsageError(f"expected --steps above 0, got {options.steps}")
     start = _function("lamella.recipes", name, "train")
-    start(data=_data(data, "mcp"), out=out or Path("runs") / name, steps=steps)
+    wanted = {"recipe": options.recipe, "variant": options.variant}
+    chosen = _accepted(start, f"train {name}", **wanted)
+    place = out or Path("runs") / (f"{name}-{options.variant}" if options.variant else name)
+    start(data=_data(data, "mcp"), out=place, steps=options.steps, **chosen)
     return ExitCode.OK
 
 
@@ -53,6 +83,7 @@ def evaluate(
     *,
     data: Path | None = None,
     out: Annotated[Path, Parameter(name=("--out", "-o"))] = Path("benchmarks/results"),
+    networks: Path | None = None,
 ) -> int:
     """Run a benchmark, write its tables and print them.
 
@@ -60,11 +91,15 @@ def evaluate(
         name: of the benchmark.
         data: manifest; by default LAMELLA_DATA/mcp/dev.json.
         out: folder for the tables.
+        networks: folder of networks trained for the comparison, further rows of its tables.
     """
     measure = _function("lamella.evaluation", name, "evaluate")
+    chosen = _accepted(measure, f"evaluate {name}", networks=networks)
+    if networks is not None and not networks.is_dir():
+        raise UsageError(f"expected a folder of trained networks, found none at {networks}")
     manifest = data if name in WITHOUT_DATA else _data(data, "mcp/dev.json")
     with _naming_what_lacks("evaluate"):
-        say(str(measure(data=manifest, out=out)))
+        say(str(measure(data=manifest, out=out, **chosen)))
     return ExitCode.OK
 
 
@@ -77,13 +112,25 @@ def offered(package: str, function: str) -> list[str]:
     ]
 
 
+def _accepted(start: Callable[..., Any], verb: str, **given: Any) -> dict[str, Any]:
+    """The options that were given, all of which the function must take."""
+    chosen = {option: value for option, value in given.items() if value is not None}
+    for option in chosen:
+        if option not in inspect.signature(start).parameters:
+            raise UsageError(f"{verb} takes no --{option}")
+    return chosen
+
+
 def _function(package: str, name: str, function: str) -> Callable[..., Any]:
     names = offered(package, function)
-    if name not in names:
-        there = ", ".join(names) or "none in this release"
+    module = name.replace("-", "_")
+    if module not in names:
+        there = ", ".join(each.replace("_", "-") for each in names) or "none in this release"
         raise UsageError(f"cannot {function} {name!r}: there is {there}")
     with _naming_what_lacks(function):
-        start: Callable[..., Any] = getattr(importlib.import_module(f"{package}.{name}"), function)
+        start: Callable[..., Any] = getattr(
+            importlib.import_module(f"{package}.{module}"), function
+        )
     return start
 
 

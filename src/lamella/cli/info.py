@@ -32,7 +32,17 @@ DEPENDENCIES = (
     "rich",
 )
 EXTRAS = {
-    "train": ("torch", "lightning", "onnx", "onnxscript", "skimage"),
+    "train": (
+        "torch",
+        "lightning",
+        "monai",
+        "einops",
+        "onnx",
+        "onnxscript",
+        "skimage",
+        "sklearn",
+        "tensorboard",
+    ),
     "serve": ("fastapi", "uvicorn"),
 }
 RECORDED = ("numpy", "scipy", "onnxruntime", "pillow", "tifffile", "pydicom")

@@ -42,6 +42,7 @@ class Origin:
         mask_sha256: bone -> SHA-256 of a given mask's file.
         given_spacing_mm: pixel spacing the user gave, or None.
         weights_sha256: network -> SHA-256.
+        method: how it was separated.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Origin:
     mask_sha256: Mapping[str, str] = field(default_factory=dict)
     given_spacing_mm: float | None = None
     weights_sha256: Mapping[str, str] = field(default_factory=dict)
+    method: str = "exact"
 
     def record(self) -> dict[str, Any]:
         """The origin as ``result.json`` keeps it, and as ``--resume`` compares it."""
@@ -57,6 +59,7 @@ class Origin:
             "mask_sha256": dict(self.mask_sha256),
             "given_spacing_mm": self.given_spacing_mm,
             "weights_sha256": dict(self.weights_sha256),
+            "method": self.method,
         }
 
 

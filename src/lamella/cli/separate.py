@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -31,6 +31,7 @@ class SeparateOptions:
         upper: mask of the upper bone, for one image.
         lower: mask of the lower bone, for one image.
         pixel_spacing_mm: edge of a pixel in mm, for all images.
+        method: how to separate.
         resume: skip what is done.
         force: replace what is there.
     """
@@ -49,6 +50,10 @@ class SeparateOptions:
         float | None,
         Parameter(name="--pixel-spacing", help="Edge of a pixel in mm; wins over a DICOM header."),
     ] = None
+    method: Annotated[
+        Literal["exact", "bls-gan"],
+        Parameter(help="Lamella's exact separation, or BLS-GAN as published, to compare."),
+    ] = "exact"
     resume: Annotated[
         bool, Parameter(negative=(), help="Skip images whose result is there already.")
     ] = False
@@ -60,6 +65,7 @@ class SeparateOptions:
         said = {
             "--upper … --lower …": self.upper is not None,
             f"--pixel-spacing {self.pixel_spacing_mm}": self.pixel_spacing_mm is not None,
+            f"--method {self.method}": self.method != "exact",
             "--resume": self.resume,
             "--force": self.force,
         }

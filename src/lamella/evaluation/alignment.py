@@ -6,7 +6,7 @@ normalised cross-correlation (computed with Fourier transforms, one rotation at 
 Gauss-Newton from coarse to fine. ``v`` says where the moving image may be used.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage, signal
@@ -18,7 +18,10 @@ ROTATIONS_DEG = tuple(float(angle) for angle in range(-15, 16, 5))
 STARTS = 3
 FINE_SIGMAS_PX = (4.0, 2.0, 1.0)
 ITERATIONS = 12
-SMALLEST_STEP = 1e-3
+SMALLEST_STEP_PX = 1e-3
+LEVER_PX = 50.0
+LARGEST_STEP = np.array([0.05, 4.0, 4.0])
+"""Radians, pixels, pixels."""
 LEAST_COVERAGE = 0.5
 
 
@@ -42,13 +45,17 @@ class Alignment:
     centre_px: tuple[float, float] = (0.0, 0.0)
     ncc: float = -1.0
 
+    @property
+    def turn(self) -> np.ndarray:
+        """``R``, (2, 2)."""
+        cosine, sine = np.cos(np.deg2rad(self.rotation_deg)), np.sin(np.deg2rad(self.rotation_deg))
+        return np.array([[cosine, sine], [-sine, cosine]])
+
     def places(self, pixels: np.ndarray) -> np.ndarray:
         """``T x`` of pixels (2, n), rows first."""
-        turn = np.deg2rad(self.rotation_deg)
-        matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
         centre = np.array(self.centre_px)[:, None]
         shift = np.array([[self.down_px], [self.right_px]])
-        return np.asarray(matrix @ (pixels - centre) + centre + shift)
+        return np.asarray(self.turn @ (pixels - centre) + centre + shift)
 
     def bring(self, moving: Image, order: int = 3) -> Image:
         """The moving image on the fixed one's grid, (row, col); outside of it NaN."""
@@ -70,13 +77,16 @@ def align(fixed: Image, moving: Image, weights: Image, usable: Mask) -> Alignmen
         usable: pixels of the moving image that may be compared.
 
     Returns:
-        the best of ``STARTS`` refined starts by NCC at the finest level.
+        the best of ``STARTS`` refined starts by NCC at the finest level; with ``ncc`` -1 where
+        less than ``LEAST_COVERAGE`` of the weight can be compared.
     """
+    if not (weights > 0).any() or not usable.any():
+        return Alignment()
     candidates = [
         _refined(start, fixed, moving, weights, usable)
         for start in _starts(fixed, moving, weights, usable)
     ]
-    return max(candidates, key=lambda found: found.ncc, default=Alignment())
+    return max(candidates, key=lambda found: found.ncc)
 
 
 def weighted_ncc(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> float:
@@ -89,32 +99,22 @@ def weighted_ncc(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _starts(fixed: Image, moving: Image, weights: Image, usable: Mask) -> list[Alignment]:
-    """Best whole-step translation of each rotation, the best rotations first."""
-    centre = _centre(weights)
-    sampled = (slice(None, None, COARSE_STEP_PX),) * 2
-    small = ndimage.gaussian_filter(fixed, COARSE_STEP_PX / 2)[sampled]
+    """Best translation in whole steps for each rotation; the best rotations, best first."""
+    coarse = (slice(None, None, COARSE_STEP_PX),) * 2
+    small = ndimage.gaussian_filter(fixed, COARSE_STEP_PX / 2)[coarse]
     smooth = ndimage.gaussian_filter(moving, COARSE_STEP_PX / 2)
+    row, col = ndimage.center_of_mass(weights)
     found = []
     for angle in ROTATIONS_DEG:
-        turned = Alignment(rotation_deg=angle, centre_px=centre)
-        brought = turned.bring(smooth, order=1)[sampled]
-        valid = turned.bring(usable.astype(np.float32), order=1)[sampled] > 0.5
-        valid &= np.isfinite(brought)
-        scores = _translation_scores(small, np.nan_to_num(brought), weights[sampled], valid)
+        turned = Alignment(rotation_deg=angle, centre_px=(float(row), float(col)))
+        brought = turned.bring(smooth, order=1)[coarse]
+        valid = turned.bring(usable.astype(np.float32), order=1)[coarse] > 0.5
+        scores = _translation_scores(small, np.nan_to_num(brought), weights[coarse], valid)
         peak = np.unravel_index(int(np.argmax(scores)), scores.shape)
         shift = (np.array(peak) - np.array(small.shape) + 1) * COARSE_STEP_PX
-        turn = np.deg2rad(angle)
-        matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        down, right = matrix @ shift
-        found.append(
-            Alignment(
-                rotation_deg=angle,
-                down_px=float(down),
-                right_px=float(right),
-                centre_px=centre,
-                ncc=float(scores[peak]),
-            )
-        )
+        down, right = turned.turn @ shift
+        ncc = float(scores[peak])
+        found.append(replace(turned, down_px=float(down), right_px=float(right), ncc=ncc))
     return sorted(found, key=lambda start: -start.ncc)[:STARTS]
 
 
@@ -159,24 +159,35 @@ def _refined(
 def _gauss_newton(
     found: Alignment, pixels: np.ndarray, target: np.ndarray, weights: np.ndarray, maps: np.ndarray
 ) -> Alignment:
-    """Steps in (rotation, down, right, gain, offset), the last two solved for at each step."""
-    best = found
+    """Steps in (rotation, down, right, gain, offset), the last two solved for at each step.
+
+    Args:
+        found: where to start.
+        pixels: (2, n) of the fixed image.
+        target: its values there, (n,).
+        weights: (n,).
+        maps: the moving image, its differences down and to the right, where it is usable.
+    """
+    best = replace(found, ncc=-1.0)
     for _ in range(ITERATIONS):
         places = found.places(pixels)
         value, down, right, valid = (
             ndimage.map_coordinates(each, places, order=1, mode="constant", cval=0.0)
             for each in maps
         )
-        inside = ((places >= 0) & (places <= np.array(maps.shape[1:])[:, None] - 1)).all(axis=0)
-        weight = weights * (valid > 0.5) * inside
+        weight = weights * (valid > 0.5)
         if weight.sum() < LEAST_COVERAGE * weights.sum():
-            return best if best is not found else _scored(found, -1.0)
-        ncc = weighted_ncc(target, value, weight)
-        best = _scored(found, ncc)
-        step = _step(places, found, (value, down, right), target, weight)
-        found = _moved(found, step)
-        if np.abs(step * [50.0, 1.0, 1.0]).max() < SMALLEST_STEP:
             break
+        best = replace(found, ncc=weighted_ncc(target, value, weight))
+        step = _step(places, found, (value, down, right), target, weight)
+        if np.abs(step * [LEVER_PX, 1.0, 1.0]).max() < SMALLEST_STEP_PX:
+            break
+        found = replace(
+            found,
+            rotation_deg=found.rotation_deg + float(np.rad2deg(step[0])),
+            down_px=found.down_px + float(step[1]),
+            right_px=found.right_px + float(step[2]),
+        )
     return best
 
 
@@ -188,33 +199,9 @@ def _step(
     weight: np.ndarray,
 ) -> np.ndarray:
     value, down, right = sampled
-    lever = places - (np.array(found.centre_px) + [found.down_px, found.right_px])[:, None]
+    lever = places - found.places(np.array(found.centre_px)[:, None])
     turning = down * lever[1] - right * lever[0]
     design = np.stack([turning, down, right, -target, -np.ones_like(target)], axis=1)
     root = np.sqrt(weight)
     solution = np.linalg.lstsq(design * root[:, None], -value * root, rcond=None)[0]
-    return np.asarray(np.clip(solution[:3], [-0.05, -4.0, -4.0], [0.05, 4.0, 4.0]))
-
-
-def _moved(found: Alignment, step: np.ndarray) -> Alignment:
-    return Alignment(
-        rotation_deg=found.rotation_deg + float(np.rad2deg(step[0])),
-        down_px=found.down_px + float(step[1]),
-        right_px=found.right_px + float(step[2]),
-        centre_px=found.centre_px,
-    )
-
-
-def _scored(found: Alignment, ncc: float) -> Alignment:
-    return Alignment(
-        rotation_deg=found.rotation_deg,
-        down_px=found.down_px,
-        right_px=found.right_px,
-        centre_px=found.centre_px,
-        ncc=ncc,
-    )
-
-
-def _centre(weights: Image) -> tuple[float, float]:
-    row, col = ndimage.center_of_mass(weights)
-    return float(row), float(col)
+    return np.asarray(np.clip(solution[:3], -LARGEST_STEP, LARGEST_STEP))

@@ -5,13 +5,13 @@ and is the same for every separator: the alignment, the gain and offset between 
 the pixels that are compared.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from lamella.evaluation.alignment import Alignment, align, weighted_ncc
+from lamella.evaluation.alignment import align
 from lamella.evaluation.visits import JointVisits
 from lamella.io.datasets import LoadedJoint
 from lamella.types import Image, Mask
@@ -26,6 +26,7 @@ GAINS = (0.6, 1.7)
 LEAST_PX = 20
 BESIDE_PX = 12.0
 BORDER_PX = 2
+WHOLLY = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +61,33 @@ class BonePair:
         free = self.usable & mask & ~dilated(other, PENUMBRA_PX)
         return np.asarray(free & dilated(mask & other, BESIDE_PX))
 
+    @property
+    def image_key(self) -> str:
+        """Identifies the overlapping visit."""
+        return str(self.visit.row.image)
+
 
 @dataclass(frozen=True, kw_only=True)
-class PairingCounts:
-    """What became of the bones of overlapping visits.
+class Pairing:
+    """All pairs of some joints and what became of the others.
 
     Args:
-        bones: bones of overlapping visits.
-        not_aligned: no visit without overlap could be aligned (``LEAST_NCC``, ``GAINS``).
-        too_few_px: fewer than ``LEAST_PX`` pixels left to compare.
+        pairs: those that can be compared.
+        tried: bones of overlapping visits, times visits without overlap.
+        not_aligned: alignment or contrast outside the overlap not good enough (``LEAST_NCC``,
+            ``GAINS``).
+        hidden: fewer than ``LEAST_PX`` overlap pixels show the bone alone at the other visit.
     """
 
-    bones: int
+    pairs: tuple[BonePair, ...]
+    tried: int
     not_aligned: int
-    too_few_px: int
+    hidden: int
+
+    @property
+    def joints(self) -> list[str]:
+        """Names of the joints with a pair."""
+        return sorted({pair.joint for pair in self.pairs})
 
 
 def bone_masks(visit: LoadedJoint, bone: str) -> tuple[Mask, Mask]:
@@ -89,51 +103,46 @@ def dilated(mask: Mask, distance_px: float) -> Mask:
     return np.asarray(ndimage.distance_transform_edt(~mask) <= distance_px)
 
 
-def pairs_of(joints: list[JointVisits]) -> tuple[list[BonePair], PairingCounts]:
-    """All bone pairs of joints seen both ways.
+def pairs_of(joints: Iterable[JointVisits]) -> Pairing:
+    """Pair each bone of every overlapping visit with every visit without overlap.
 
-    Each bone of an overlapping visit is paired with the visit without overlap that aligns best
-    *outside* the overlap; the overlap itself has no say.
+    A pair is kept for what lies *outside* the overlap and for its masks; what the overlap looks
+    like has no say.
     """
-    kept: list[BonePair] = []
-    bones = not_aligned = too_few = 0
-    for visit, bone, others in _bones(joints):
-        bones += 1
-        candidates = [_paired(visit, bone, other) for other in others]
-        best = max((pair for pair in candidates if pair), key=lambda pair: pair.ncc, default=None)
-        if best is None:
-            not_aligned += 1
-        elif best.inside.sum() < LEAST_PX:
-            too_few += 1
-        else:
-            kept.append(best)
-    return kept, PairingCounts(bones=bones, not_aligned=not_aligned, too_few_px=too_few)
+    made = [
+        bone_pair(visit, bone, other)
+        for joint in joints
+        for visit in joint.overlapping
+        for other in joint.apart
+        for bone in BONES
+    ]
+    aligned = [pair for pair in made if pair is not None]
+    kept = tuple(pair for pair in aligned if pair.inside.sum() >= LEAST_PX)
+    return Pairing(
+        pairs=kept,
+        tried=len(made),
+        not_aligned=len(made) - len(aligned),
+        hidden=len(aligned) - len(kept),
+    )
 
 
-def _bones(
-    joints: list[JointVisits],
-) -> Iterator[tuple[LoadedJoint, str, tuple[LoadedJoint, ...]]]:
-    for joint in joints:
-        for visit in joint.overlapping:
-            for bone in BONES:
-                yield visit, bone, joint.apart
+def bone_pair(visit: LoadedJoint, bone: str, other: LoadedJoint) -> BonePair | None:
+    """Align one bone between two visits; None where that is not good enough.
 
-
-def _paired(visit: LoadedJoint, bone: str, other: LoadedJoint) -> BonePair | None:
-    """The pair, or None where alignment or contrast are not good enough."""
+    Args:
+        visit: with the overlap.
+        bone: ``upper`` or ``lower``.
+        other: without.
+    """
     mask, hiding = bone_masks(visit, bone)
-    weights = alignment_weights(mask, hiding, NEAR_PX)
     alone = ~dilated(bone_masks(other, bone)[1], PENUMBRA_PX) & within_border(mask.shape)
-    if not weights.any():
-        return None
+    weights = alignment_weights(mask, hiding, NEAR_PX)
     motion = align(visit.pixels, other.pixels, weights, alone)
     if motion.ncc < LEAST_NCC:
         return None
     brought = motion.bring(other.pixels)
-    usable = np.isfinite(brought) & (motion.bring(alone.astype(np.float32), order=1) > 0.999)
+    usable = motion.bring(alone.astype(np.float32), order=1) > WHOLLY
     near = alignment_weights(mask, hiding, GAIN_NEAR_PX) * usable
-    if not near.any():
-        return None
     matched, gain = in_grey_scale_of(visit.pixels, brought, near)
     if not GAINS[0] < gain < GAINS[1]:
         return None

@@ -106,7 +106,7 @@ def _each(vectors: np.ndarray) -> range:
 def _square(vectors: np.ndarray) -> np.ndarray:
     """Fewer vectors with the same ``C^T C`` where there are more than features."""
     rows, features = vectors.shape
-    return np.linalg.qr(vectors, mode="r") if rows > features else vectors
+    return np.asarray(np.linalg.qr(vectors, mode="r")) if rows > features else vectors
 
 
 def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from scipy.optimize import isotonic_regression
 
 from lamella.evaluation.rows import Separated, Separator
 from lamella.records import Radiograph
@@ -210,20 +211,12 @@ def _label_ends(axis: Axes, ends: Sequence[tuple[str, Any, float]], last_px: flo
 
 
 def spread_apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The same heights in the same order, at least a gap apart, moved as a whole to stay put."""
+    """The nearest heights (least squares) in the same order that are at least a gap apart."""
     order = np.argsort(heights, kind="stable")
-    placed = np.array(heights, np.float64)[order]
-    for _ in range(200):
-        lack = gap - np.diff(placed)
-        close = lack > 1e-9
-        if not close.any():
-            break
-        push = np.where(close, lack, 0.0) / 2.0
-        placed[:-1] -= push
-        placed[1:] += push
-    result = np.empty_like(placed)
-    result[order] = placed
-    return [float(height) for height in result]
+    steps = gap * np.arange(len(heights))
+    placed = np.empty(len(heights))
+    placed[order] = isotonic_regression(np.asarray(heights)[order] - steps).x + steps
+    return [float(height) for height in placed]
 
 
 def _name_exact(axis: Axes, quantity: Quantity, exact: Sequence[str]) -> None:

@@ -42,7 +42,8 @@ from lamella.evaluation.reconstruction_tables import (
     tables,
 )
 from lamella.evaluation.results import save
-from lamella.evaluation.rows import Separator, classical_rows
+from lamella.evaluation.rows import Separator
+from lamella.evaluation.trained import all_rows
 from lamella.records import LamellaError
 
 NAME = "reconstruction"
@@ -50,14 +51,15 @@ PANEL_PHANTOMS = 3
 ROUNDING_MSE = 1e-12
 
 
-def evaluate(data: Path, out: Path) -> str:
+def evaluate(data: Path, out: Path, networks: Path | None = None) -> str:
     """Compare every row on a manifest; returns the printed tables.
 
     Args:
         data: manifest (``dev.json``), or a folder with one.
         out: folder for ``reconstruction.*``, the curves and the panels of phantoms.
+        networks: folder of trained networks, further rows.
     """
-    return compare(classical_rows(), manifest_in(data), out)
+    return compare(all_rows(networks), manifest_in(data), out)
 
 
 def compare(rows: Mapping[str, Separator], manifest: Path, out: Path) -> str:

@@ -103,7 +103,7 @@ class RowSummary:
             overlap_with_faulty=_spreads([score.agreement.overlap for score in scores]),
             distances=set_distances(scores, real),
             closed_distances=bone_distances(closed.features, real.alone),
-            layers=summary(closed.fidelity) if closed.fidelity else {},
+            layers=_plain(summary(closed.fidelity)) if closed.fidelity else {},
         )
 
 
@@ -216,6 +216,10 @@ def psnr_cell(spread: Spread) -> str:
     return f"> {PSNR_CAP_DB:g}" if spread.mean >= PSNR_CAP_DB else cell(spread.mean, spread.sd)
 
 
+def _plain(numbers: Mapping[str, int | float]) -> dict[str, float]:
+    return {key: float(value) for key, value in numbers.items()}
+
+
 def _headings() -> list[str]:
     return [figure.heading for figure in FIGURES]
 
@@ -280,8 +284,8 @@ def _real_layer_table(summaries: Mapping[str, RowSummary], floors: Floors) -> Ta
     return Table(
         name="real_layers",
         caption="Layers of overlapping joints: features against those of real bones that lie "
-        "alone, in other joints, ± standard error. Bones that overlap are projected otherwise "
-        "and outlined otherwise: part of every distance is no error of the separation",
+        "alone, ± standard error. These are other joints in other positions, outlined by hand: "
+        "part of every distance is no error of the separation",
         columns=("method", *BONE_HEADINGS),
         rows=(*rows, floor),
     )

@@ -22,6 +22,7 @@ from lamella.training.bls_gan_data import Drawer, Drawing
 from lamella.training.export import load_weights
 from lamella.training.loop import seeded
 from lamella.training.material import Amounts, Material
+from lamella.training.processes import is_first
 from lamella.training.publish import Release, plain, release
 from lamella.training.variants import (
     exact_generator,
@@ -88,10 +89,10 @@ class BlsGanRecipe:
     backbone: str = "light"
     widths: tuple[int, ...] = LIGHT_WIDTHS
     amounts: Amounts = Amounts()  # noqa: RUF009
-    pretraining_steps: int = 4200
-    main_steps: int = 800
+    pretraining_steps: int = 3300
+    main_steps: int = 700
     batch: int = 8
-    crop_px: tuple[int, int] = (128, 160)
+    crop_px: tuple[int, int] = (96, 144)
     learning_rates: tuple[float, float] = (2e-3, 2e-4)
     supervisor_learning_rates: tuple[float, float] = (5e-4, 1e-4)
     real_fraction: float = 0.5
@@ -208,7 +209,9 @@ def run(
     if start is not None:
         load_weights(contest.generator, start).train()
     network = compete(contest, out)
-    return release(network, out, _release(recipe, contest.validate(network)))
+    if is_first():
+        release(network, out, _release(recipe, contest.validate(network)))
+    return out / f"{recipe.variant}.json"
 
 
 def contest_of(recipe: BlsGanRecipe, learns_from: Ingredients) -> Contest:

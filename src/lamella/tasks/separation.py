@@ -1,12 +1,13 @@
 """Take a joint apart: one radiograph in, layers out that recompose it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from lamella.physics.formation import absorbance, shares_of_present, split_by_shares
 from lamella.physics.soft_tissue import matte
-from lamella.prepare.grid import JointGrid, NetworkImage, NetworkStack
+from lamella.prepare.grid import JointGrid, NetworkImage, NetworkMask, NetworkStack
 from lamella.prepare.masks import by_height, outline_agreement, reaching_border
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.tasks.checks import refuse_unusable
@@ -16,7 +17,12 @@ Estimate = Callable[[Absorbance, Sequence[Mask], float], tuple[Absorbance, BoneS
 """(absorbance, masks top bone first, spacing in mm) on the network's grid -> soft tissue,
 share of each bone (bone, row, col), standard deviation of the share (row, col)."""
 
+Prediction = Callable[[Image, Sequence[Mask]], tuple[BoneStack, float]]
+"""(joint image, masks top bone first) on the network's grid -> layer images (bone, row, col)
+and k, the transmittance of the soft tissue."""
+
 BONES = 2
+WIDEST_SD = 0.5
 LEAST_OUTLINE_AGREEMENT = 0.8
 
 
@@ -38,6 +44,69 @@ def separate_joint(
         LamellaError: not two bones, masks of another size or image, refused masks, bones that
             are inverted or mostly saturated, no soft tissue visible.
     """
+    joint = _prepared(radiograph, masks)
+    soft, shares, share_sd = estimate(joint.seen, joint.small, joint.grid.spacing_mm)
+    soft, bones = _exact(joint.grid, joint.observed, joint.stack, (soft, shares))
+    return Layers(
+        soft_absorbance=soft,
+        bone_absorbance=dict(zip(joint.names, bones, strict=True)),
+        masks=joint.given,
+        radiograph=radiograph,
+        share_sd=np.where(np.all(bones > 0, axis=0), joint.grid.to_native(share_sd), 0.0),
+        method=method,
+    )
+
+
+def separate_as_published(
+    radiograph: Radiograph, masks: Mapping[str, Mask], predict: Prediction, method: str
+) -> Layers:
+    """Separate as BLS-GAN does (arXiv 2409.07304): layer images and one k, predicted.
+
+    Under the bones ``a_soft = -ln k`` and ``a_i = -ln(1 - L_i) - a_soft``, at least 0, so the
+    layers recompose to Eq. 1, near the radiograph but not equal to it; beside the bones
+    everything is soft tissue. The method states no uncertainty: ``share_sd`` is the widest
+    there is in the overlap.
+
+    Args:
+        radiograph: one finger joint.
+        masks: name -> (row, col), two bones, in any order.
+        predict: see :data:`Prediction`.
+        method: name written into the result.
+
+    Raises:
+        LamellaError: see :func:`separate_joint`.
+    """
+    joint = _prepared(radiograph, masks)
+    images, k = predict(joint.grid.to_network(radiograph.pixels), joint.small)
+    native = np.stack([joint.grid.to_native(image) for image in images])
+    stack = np.stack(joint.stack)
+    soft = np.where(stack.any(axis=0), np.float32(-np.log(k)), joint.observed).astype(np.float32)
+    layers = np.asarray(absorbance(native, radiograph.grey_level), np.float32)
+    bones = np.maximum(layers - soft, 0.0) * stack
+    return Layers(
+        soft_absorbance=soft,
+        bone_absorbance=dict(zip(joint.names, bones, strict=True)),
+        masks=joint.given,
+        radiograph=radiograph,
+        share_sd=np.where(stack.all(axis=0), np.float32(WIDEST_SD), np.float32(0.0)),
+        method=method,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Joint:
+    """A checked joint: masks as given and reaching the border, absorbance, network's grid."""
+
+    given: BoneMasks
+    names: list[str]
+    stack: list[Mask]
+    observed: Absorbance
+    grid: JointGrid
+    seen: NetworkImage
+    small: list[NetworkMask]
+
+
+def _prepared(radiograph: Radiograph, masks: Mapping[str, Mask]) -> _Joint:
     given = usable_masks(radiograph, masks)
     refuse_unusable(radiograph, given)
     names = by_height(given)
@@ -52,15 +121,14 @@ def separate_joint(
         )
     seen = grid.to_network(observed)
     _refuse_foreign(outline_agreement(seen, dict(zip(names, small, strict=True)), grid.spacing_mm))
-    soft, shares, share_sd = estimate(seen, small, grid.spacing_mm)
-    soft, bones = _exact(grid, observed, stack, (soft, shares))
-    return Layers(
-        soft_absorbance=soft,
-        bone_absorbance=dict(zip(names, bones, strict=True)),
-        masks=given,
-        radiograph=radiograph,
-        share_sd=np.where(np.all(bones > 0, axis=0), grid.to_native(share_sd), 0.0),
-        method=method,
+    return _Joint(
+        given=given,
+        names=names,
+        stack=stack,
+        observed=observed,
+        grid=grid,
+        seen=seen,
+        small=small,
     )
 
 

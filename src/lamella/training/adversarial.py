@@ -244,7 +244,7 @@ class _Run(lightning.LightningModule):
             )
 
     def _validate(self) -> None:
-        """Judge the average in the first process and tell the others."""
+        """Judge the average in the first process and tell the others, which wait for it."""
         self.standing.validations += 1
         if world()[0] == 0:
             self._judge()
@@ -261,19 +261,19 @@ class _Run(lightning.LightningModule):
             show_on_board(self.trainer, panel, self.standing.step)
 
     def _save(self) -> None:
-        if world()[0] != 0:
-            return
-        optimizers = [optimizer.state_dict() for optimizer in self.trainer.optimizers]
-        save_whole(
-            {
-                "settings": settings(self.contest),
-                "standing": asdict(self.standing),
-                "networks": [network.state_dict() for network in self._networks()],
-                "averaged": self.averaged.state_dict(),
-                "optimizers": optimizers,
-            },
-            self.folder / LAST,
-        )
+        """Write the first process's state; no process goes on, or ends, before."""
+        if world()[0] == 0:
+            save_whole(self._state(), self.folder / LAST)
+        self.trainer.strategy.barrier()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "settings": settings(self.contest),
+            "standing": asdict(self.standing),
+            "networks": [network.state_dict() for network in self._networks()],
+            "averaged": self.averaged.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.trainer.optimizers],
+        }
 
     def _take_up(self, state: dict[str, Any]) -> None:
         networks = [*self._networks(), self.averaged]

@@ -59,7 +59,7 @@ class Drawing:
     """
 
     size: int = 8
-    crop_px: tuple[int, int] = (128, 160)
+    crop_px: tuple[int, int] = (96, 144)
     real_fraction: float = 0.0
 
 

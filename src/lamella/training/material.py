@@ -28,6 +28,9 @@ from lamella.training.overlaps import (
 from lamella.training.sources import sound_joints
 
 JUDGED_SEED = 1
+EDITION = 2
+"""Of how samples are made: counted up whenever that changes, so that no old pool is taken."""
+
 PHANTOM_SEED = 7
 
 
@@ -103,7 +106,7 @@ class Material:
         return set(self.joint_numbers.values()) - selecting, selecting
 
     def _kept(self, name: str, make: object) -> OverlapPool:
-        depends = (sha256_of(self.manifest), self.amounts, __version__)
+        depends = (sha256_of(self.manifest), self.amounts, __version__, EDITION)
         digest = hashlib.sha256(repr(depends).encode()).hexdigest()[:12]
         return OverlapPool.kept(self.cache / f"{name}-{digest}", make)  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, distributed, nn
 
 from lamella.records import LamellaError
@@ -35,6 +36,11 @@ def world() -> tuple[int, int]:
     if not (distributed.is_available() and distributed.is_initialized()):
         return 0, 1
     return distributed.get_rank(), distributed.get_world_size()
+
+
+def is_first() -> bool:
+    """Whether this process writes what is written once, also after the others have gone."""
+    return int(rank_zero_only.rank) == 0
 
 
 def slice_of(batch: Batch, rank: int, processes: int) -> Slice:

@@ -97,8 +97,8 @@ def layer_psnr(
     def judge(network: nn.Module) -> dict[str, float]:
         errors = []
         for first in range(0, len(at), JUDGED_TOGETHER):
-            batch = whole_batch(pool, at[first : first + JUDGED_TOGETHER])
-            with torch.autocast("cpu", torch.bfloat16):
+            batch = _beside(network, whole_batch(pool, at[first : first + JUDGED_TOGETHER]))
+            with torch.autocast(batch.absorbance.device.type, torch.bfloat16):
                 made = make(network, batch)
             errors.append(_layer_errors(made.layers, batch))
         mse = torch.cat(errors).mean()
@@ -113,13 +113,19 @@ def sample_panel(
     """Panel maker: joint, both layers and both true layers of a few samples, one row each."""
 
     def panel(network: nn.Module) -> np.ndarray:
-        batch = whole_batch(pool, at[:PANEL_ROWS])
+        batch = _beside(network, whole_batch(pool, at[:PANEL_ROWS]))
         made, joints = make(network, batch), batch.joints()
         masked = [layer * mask for layer, mask in zip(made.layers, joints.masks, strict=True)]
         columns = torch.cat([joints.joint, *masked, *joints.truth], dim=2)
-        return np.clip(np.concatenate(list(columns.numpy())), 0.0, 1.0)
+        return np.clip(np.concatenate(list(columns.cpu().numpy())), 0.0, 1.0)
 
     return panel
+
+
+def _beside(network: nn.Module, batch: OverlapBatch) -> OverlapBatch:
+    """The batch on the network's device."""
+    device = next(network.parameters()).device
+    return OverlapBatch(*(part.to(device) for part in batch))
 
 
 def _layer_errors(layers: Bones, batch: OverlapBatch) -> Tensor:

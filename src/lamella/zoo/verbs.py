@@ -5,18 +5,22 @@ from functools import lru_cache
 
 import numpy as np
 
+from lamella.methods.bls_gan.infer import layer_images
 from lamella.methods.bones.infer import BonesEstimate, estimate_bones
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.infer import separate_scene
 from lamella.prepare.scene import scene
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.tasks.segmentation import segment_joint
-from lamella.tasks.separation import separate_joint
+from lamella.tasks.separation import separate_as_published, separate_joint
 from lamella.types import Absorbance, BoneStack, Image, Mask
 from lamella.zoo import models
 
 BONES = "bones"
 SHARES = "shares"
+BLS_GAN = "bls-gan"
+EXACT = "exact"
+METHODS = (EXACT, BLS_GAN)
 
 
 def segment(radiograph: Radiograph) -> BoneMasks:
@@ -41,7 +45,9 @@ def segment(radiograph: Radiograph) -> BoneMasks:
     return segment_joint(radiograph, _find)
 
 
-def separate(radiograph: Radiograph, masks: Mapping[str, Mask] | None = None) -> Layers:
+def separate(
+    radiograph: Radiograph, masks: Mapping[str, Mask] | None = None, method: str = EXACT
+) -> Layers:
     """Take a finger joint apart into soft tissue, upper bone and lower bone.
 
     ``a = a_soft + sum_i a_bone_i`` holds to rounding whatever the networks say
@@ -51,13 +57,19 @@ def separate(radiograph: Radiograph, masks: Mapping[str, Mask] | None = None) ->
     Args:
         radiograph: one finger joint.
         masks: name -> bool (row, col) of both bones; segmented when absent.
+        method: ``exact``, or ``bls-gan``: as published, for comparison; its layers recompose
+            the radiograph only nearly and come without uncertainty.
 
     Raises:
         LamellaError: masks of another size, empty or not two; an image that segmentation
-            refuses; no soft tissue visible.
+            refuses; no soft tissue visible; no such method.
     """
     _refuse_bare_array(radiograph)
+    if method not in METHODS:
+        raise LamellaError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
     found = segment(radiograph) if masks is None else masks
+    if method == BLS_GAN:
+        return separate_as_published(radiograph, found, _predict, f"bls-gan {_short_sha(BLS_GAN)}")
     return separate_joint(radiograph, found, _estimate, f"{SHARES} {_short_sha(SHARES)}")
 
 
@@ -82,6 +94,14 @@ def _estimate(
 ) -> tuple[Absorbance, BoneStack, Image]:
     joint = scene(absorbance, masks, spacing_mm)
     return separate_scene(joint, lambda batch: models.run(SHARES, batch)[0], _calibration())
+
+
+def _predict(joint: Image, masks: Sequence[Mask]) -> tuple[BoneStack, float]:
+    def runner(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        layers, k = models.run(BLS_GAN, batch)
+        return layers, k
+
+    return layer_images(joint, masks, runner)
 
 
 @lru_cache

@@ -1,10 +1,13 @@
 """The share network: shapes, an honest start, bounds."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from lamella.methods.shares.networks import LOG_SD_BOUNDS, SharesNetwork
+from lamella.methods.shares.networks import LOG_SD_BOUNDS, SharesNetwork, SharesOf
+from lamella.nets.backbones import FoldedUNet
 
 NARROW = (8, 8, 16, 16)
 
@@ -60,3 +63,40 @@ def test_the_correction_of_soft_tissue_is_smooth():
     straight = (bends < 1e-4).float().mean(dim=(0, 2, 3))
     assert straight[2] > 0.4
     assert straight[0] < 0.1
+
+
+def passed_on(channels_in: int, channels_out: int) -> nn.Module:
+    """A backbone that gives its first channels back."""
+    network = nn.Conv2d(channels_in, channels_out, 1, bias=False)
+    nn.init.eye_(network.weight.data[:, :, 0, 0])
+    return network
+
+
+def test_any_backbone_says_share_sd_and_soft_correction_in_this_order():
+    """The share as it is; the SD from exp(-2), bounded; the soft correction at a quarter."""
+    torch.manual_seed(0)
+    features = torch.randn(2, 4, 16, 32) * torch.tensor([1.0, 3.0, 1.0, 1.0])[:, None, None]
+    share, log_sd, soft = SharesOf(passed_on)(features).unbind(dim=1)
+    assert torch.equal(share, features[:, 0])
+    torch.testing.assert_close(log_sd, (features[:, 1] - 2.0).clamp(*LOG_SD_BOUNDS))
+    assert log_sd.min() == LOG_SD_BOUNDS[0]
+    blocks = features[:, 2].reshape(2, 4, 4, 8, 4).mean(dim=(2, 4))
+    middle = soft.reshape(2, 4, 4, 8, 4)[:, :, 1:3, :, 1:3].mean(dim=(2, 4))
+    near = soft.reshape(2, 4, 4, 8, 4).mean(dim=(2, 4))
+    assert torch.corrcoef(torch.stack([blocks.flatten(), middle.flatten()]))[0, 1] > 0.95
+    assert near.mean().item() == pytest.approx(blocks.mean().item(), abs=0.05)
+    assert soft.diff(dim=-1).abs().max() < 0.5 * features[:, 2].diff(dim=-1).abs().max()
+
+
+def test_a_flat_soft_correction_of_any_backbone_stays_as_it_is():
+    features = torch.full((1, 4, 16, 16), 0.3)
+    torch.testing.assert_close(SharesOf(passed_on)(features)[:, 2], features[:, 2])
+
+
+def test_the_share_network_and_any_backbone_are_used_alike():
+    features = torch.randn(2, 4, 32, 48)
+    network = SharesOf(partial(FoldedUNet, widths=NARROW))
+    output = network(features)
+    assert output.shape == SharesNetwork(NARROW)(features).shape
+    output.square().sum().backward()
+    assert [name for name, weight in network.named_parameters() if not weight.grad.any()] == []

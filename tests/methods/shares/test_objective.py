@@ -5,7 +5,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lamella.methods.shares.objective import SharesBatch, layers_of, shares_loss
+from lamella.methods.shares.objective import (
+    SharesBatch,
+    SharesLayers,
+    layers_loss,
+    layers_of,
+    shares_loss,
+)
 
 SOFT, UPPER, LOWER, SCALE = 0.3, 0.4, 0.2, 0.5
 SHARE_LOGIT = float(np.log(UPPER / LOWER))
@@ -148,3 +154,93 @@ def test_the_likeliest_sd_is_the_error_of_the_share():
         for off in (-0.2, 0.0, 0.2)
     ]
     assert nll[1] < min(nll[0], nll[2])
+
+
+def drawn(size: int = 4) -> tuple[SharesLayers, SharesBatch]:
+    """Layers and truths that differ everywhere; overlaps of different sizes, edges around."""
+    rng = np.random.default_rng(0)
+    maps = rng.uniform(0.1, 0.5, (7, size, 12, 16)).astype(np.float32)
+    soft, upper, lower, true_soft, true_upper, true_lower, _ = maps
+    overlap, edge = np.zeros((2, size, 12, 16), np.float32)
+    for sample in range(size):
+        overlap[sample, 4 : 6 + sample, 4:12], edge[sample, 3 : 7 + sample, 3:13] = 1.0, 0.7
+    tensors = {
+        "absorbance": true_soft + true_upper + true_lower,
+        "soft": soft,
+        "upper_matte": edge,
+        "lower_matte": np.maximum(edge, 0.2 * (rng.random(edge.shape) > 0.5)).astype(np.float32),
+        "window": rng.random(edge.shape).astype(np.float32),
+        "true_soft": true_soft,
+        "true_upper": true_upper,
+        "overlap": overlap,
+        "scale": np.full(size, SCALE, np.float32),
+    }
+    share_sd = rng.uniform(0.05, 0.5, soft.shape).astype(np.float32)
+    layers = (torch.from_numpy(each) for each in (soft, upper, lower, share_sd))
+    batch = SharesBatch(**{name: torch.from_numpy(each) for name, each in tensors.items()})
+    return SharesLayers(*layers), batch
+
+
+def mean_over_samples(values: np.ndarray, weight: np.ndarray) -> float:
+    """Weighted mean of each sample that weighs anything, then the mean of these."""
+    means = [(v * w).sum() / w.sum() for v, w in zip(values, weight, strict=True) if w.any()]
+    return float(np.mean(means))
+
+
+def by_formula(layers: SharesLayers, batch: SharesBatch) -> tuple[float, float, float]:
+    """Loss, soft-tissue error and likelihood, written out in NumPy."""
+    soft, upper, lower, sd = (np.asarray(each, np.float64) for each in layers)
+    made = {name: np.asarray(getattr(batch, name), np.float64) for name in SharesBatch._fields}
+    true_lower = made["absorbance"] - made["true_soft"] - made["true_upper"]
+    pairs = [(upper, made["true_upper"]), (lower, true_lower)]
+    errors = [np.exp(-(made["true_soft"] + true)) - np.exp(-(soft + bone)) for bone, true in pairs]
+    sizes = np.abs(np.stack(errors)) / 0.02
+    pixelwise = np.where(sizes <= 3, 0.5 * sizes**2, 3 * sizes - 4.5).mean(axis=0)
+    both = made["upper_matte"] * made["lower_matte"]
+    off_soft = mean_over_samples(np.abs(soft - made["true_soft"]) / 0.02, made["window"])
+    off = [(soft + bone - made["true_soft"] - true) / (upper + lower) for bone, true in pairs]
+    nll = 0.25 * (off[0] ** 2 + off[1] ** 2) / sd**2 + np.log(sd)
+    likelihood = mean_over_samples(nll, 0.5 * (made["overlap"] + (both > 0)))
+    data, edge = (mean_over_samples(pixelwise, weight) for weight in (made["overlap"], both))
+    return data + 0.2 * edge + 0.05 * off_soft + 0.05 * likelihood, off_soft, likelihood
+
+
+def test_the_loss_by_its_formula():
+    layers, batch = drawn()
+    loss, parts = layers_loss(layers, batch)
+    expected, off_soft, likelihood = by_formula(layers, batch)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    assert parts["soft"].item() == pytest.approx(off_soft, rel=1e-4)
+    assert parts["nll"].item() == pytest.approx(likelihood, rel=1e-4)
+
+
+def test_the_networks_loss_is_that_of_its_layers():
+    batch = a_batch()
+    network = Says(0.3, soft=0.1)
+    expected, parts = layers_loss(layers_of(network, batch), batch)
+    loss, its_parts = shares_loss(network, batch)
+    assert loss.item() == expected.item()
+    assert {name: part.item() for name, part in its_parts.items()} == {
+        name: part.item() for name, part in parts.items()
+    }
+
+
+def test_equal_slices_have_the_batchs_loss_on_average():
+    """Where every sample has an overlap: what several processes rely on."""
+    layers, batch = drawn()
+    parts = [
+        layers_loss(
+            SharesLayers(*(each[rank::2] for each in layers)),
+            SharesBatch(*(each[rank::2] for each in batch)),
+        )[0].item()
+        for rank in (0, 1)
+    ]
+    assert np.mean(parts) == pytest.approx(layers_loss(layers, batch)[0].item(), rel=1e-5)
+
+
+def test_a_batch_without_any_overlap_has_a_finite_loss_and_psnr():
+    """A small crop can miss the overlap: the run goes on."""
+    nowhere = torch.zeros(1, 16, 16)
+    loss, parts = shares_loss(Says(0.3), a_batch(overlap=nowhere))
+    assert loss.isfinite()
+    assert all(part.isfinite() for part in parts.values())

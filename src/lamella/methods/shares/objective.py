@@ -9,6 +9,7 @@ from torch.nn.functional import huber_loss
 from lamella.physics.formation import intensity, shares_of_present, split_by_shares
 
 TYPICAL_ERROR = 0.02
+SMALLEST_MSE = 1e-12
 
 
 class SharesBatch(NamedTuple):
@@ -86,7 +87,11 @@ def layers_loss(layers: SharesLayers, batch: SharesBatch) -> tuple[Tensor, dict[
     likelihood = _sample_mean(_likelihood(layers, batch)[:, None], 0.5 * (inside + either))
     mse = _sample_mean(errors.detach().square(), inside)
     loss = data + 0.2 * edge + 0.05 * soft + 0.05 * likelihood
-    return loss, {"psnr": -10.0 * torch.log10(mse), "soft": soft.detach(), "nll": likelihood}
+    return loss, {
+        "psnr": -10.0 * torch.log10(mse.clamp_min(SMALLEST_MSE)),
+        "soft": soft.detach(),
+        "nll": likelihood,
+    }
 
 
 def _likelihood(layers: SharesLayers, batch: SharesBatch) -> Tensor:

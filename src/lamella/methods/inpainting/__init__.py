@@ -1,0 +1,1 @@
+"""Learned inpainting: gated convolutions against a patch critic (Yu et al., ICCV 2019)."""

@@ -1,4 +1,7 @@
-"""Put the committed benchmark tables into the README, between their markers.
+"""Put the committed benchmark tables into README.md and docs/comparison.md, between markers.
+
+``<!-- table: NAME -->`` takes all of ``benchmarks/results/NAME.md``, ``<!-- table: NAME 2 -->`` its
+second table alone; ``<!-- end -->`` closes either.
 
 Run: python scripts/readme_tables.py [--check]
 """
@@ -8,29 +11,32 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "comparison.md")
 RESULTS = ROOT / "benchmarks" / "results"
-MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- table: (\w+)(?: (\d+))? -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)
 
 
 def filled(text: str, results: Path = RESULTS) -> str:
     """The text with every marked table replaced by ``results/NAME.md``."""
 
     def replaced(match: re.Match[str]) -> str:
-        table = (results / f"{match[2]}.md").read_text(encoding="utf-8").strip()
-        return f"{match[1]}{table}\n{match[3]}"
+        text = (results / f"{match[2]}.md").read_text(encoding="utf-8").strip()
+        table = TABLE.findall(text)[int(match[3]) - 1].strip() if match[3] else text
+        return f"{match[1]}{table}\n{match[4]}"
 
     return MARKED.sub(replaced, text)
 
 
 def main() -> int:
-    """Write the README, or with ``--check`` only say whether it is up to date."""
-    text = README.read_text(encoding="utf-8")
-    wanted = filled(text)
+    """Write the pages, or with ``--check`` only say whether they are up to date."""
+    texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
+    stale = [page for page, text in texts.items() if filled(text) != text]
     if "--check" in sys.argv[1:]:
-        print("README tables are up to date" if wanted == text else "README tables are stale")
-        return int(wanted != text)
-    README.write_text(wanted, encoding="utf-8")
+        print(f"stale tables: {', '.join(page.name for page in stale) or 'none'}")
+        return int(bool(stale))
+    for page in stale:
+        page.write_text(filled(texts[page]), encoding="utf-8")
     return 0
 
 

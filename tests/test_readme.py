@@ -10,18 +10,27 @@ import readme_tables
 from lamella.io.write import write_png16
 from lamella.physics.phantoms import JointPhantomSpec, joint_phantom
 
-README = readme_tables.README.read_text(encoding="utf-8")
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in readme_tables.PAGES}
+README = PAGES["README.md"]
 
 
-def test_tables_are_the_committed_results() -> None:
-    assert len(readme_tables.MARKED.findall(README)) >= 4
-    assert readme_tables.filled(README) == README
+@pytest.mark.parametrize("page", PAGES)
+def test_tables_are_the_committed_results(page: str) -> None:
+    assert len(readme_tables.MARKED.findall(PAGES[page])) >= 3
+    assert readme_tables.filled(PAGES[page]) == PAGES[page]
 
 
-def test_a_changed_result_would_be_noticed(tmp_path: Path) -> None:
-    for name in re.findall(r"<!-- table: (\w+) -->", README):
-        (tmp_path / f"{name}.md").write_text("| other |\n", encoding="utf-8")
-    assert readme_tables.filled(README, tmp_path) != README
+@pytest.mark.parametrize("page", PAGES)
+def test_a_changed_result_would_be_noticed(page: str, tmp_path: Path) -> None:
+    for name in re.findall(r"<!-- table: (\w+)", PAGES[page]):
+        (tmp_path / f"{name}.md").write_text("| other |\n\n" * 20, encoding="utf-8")
+    assert readme_tables.filled(PAGES[page], tmp_path) != PAGES[page]
+
+
+def test_one_table_of_several_can_be_taken(tmp_path: Path) -> None:
+    (tmp_path / "two.md").write_text("**a**\n\n| 1 |\n| - |\n\nb\n\n| 2 |\n| - |\n", "utf-8")
+    page = "<!-- table: two 2 -->\nold\n<!-- end -->"
+    assert readme_tables.filled(page, tmp_path) == "<!-- table: two 2 -->\n| 2 |\n| - |\n<!-- end -->"
 
 
 def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from lamella.evaluation.reader import (
     Sample,
     blurred,
     bootstrap_interval,
-    judge,
     is_strong,
+    judge,
     layers_of,
     read,
 )

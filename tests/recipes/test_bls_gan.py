@@ -34,8 +34,8 @@ from lamella.training.export import load_weights
 from lamella.training.overlaps import NOBODY
 from lamella.training.publish import plain
 
-TOLERANCE = 0.01
-"""Other kernels (no oneDNN) change a loss by 1e-5 of itself."""
+TOLERANCE = 1e-3
+"""Other instruction sets, and no oneDNN, change a loss by less than 1e-5 of itself."""
 
 
 @pytest.fixture(scope="module")

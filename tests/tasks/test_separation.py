@@ -8,9 +8,15 @@ from scipy import ndimage
 
 import joints
 import laws
+from lamella.physics.formation import bls_gan_composition
 from lamella.physics.soft_tissue import FADE_MM, PENUMBRA_MM
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
-from lamella.tasks.separation import separate_joint, usable_masks
+from lamella.tasks.separation import (
+    WIDEST_SD,
+    separate_as_published,
+    separate_joint,
+    usable_masks,
+)
 
 SAYINGS = (
     {"share": 0.4, "correction": 0.02},
@@ -217,3 +223,63 @@ def test_usable_masks_become_a_record_and_a_record_stays_itself(coarse):
     given = BoneMasks(masks=coarse.masks, confidence=0.8, origin="segmented")
     assert usable_masks(radiograph, given) is given
     assert usable_masks(radiograph, dict(coarse.masks)).origin == "given"
+
+
+# --- as published --------------------------------------------------------------------------
+
+
+def predicting(layers, k):
+    """A prediction that says the same layer image everywhere, and k."""
+    return lambda joint, masks: (
+        np.stack([np.full(joint.shape, value, np.float32) * mask for value, mask in layers(masks)]),
+        k,
+    )
+
+
+@pytest.mark.parametrize("k", [0.6, 0.9])
+def test_published_layers_recompose_to_equation_1(overlapping, k):
+    radiograph = joints.radiograph_of(overlapping)
+    said = (0.5, 0.7)
+    predict = predicting(lambda masks: zip(said, masks, strict=True), k)
+    layers = separate_as_published(radiograph, overlapping.masks, predict, "test")
+    upper, lower = overlapping.masks["upper"], overlapping.masks["lower"]
+    stack = np.stack([upper, lower]).astype(np.float32)
+    images = np.stack([value * mask for value, mask in zip(said, stack, strict=True)])
+    expected = bls_gan_composition(images, stack, k)
+    inside = upper | lower
+    np.testing.assert_allclose(layers.recompose()[inside], expected[inside], atol=1e-5)
+    np.testing.assert_allclose(layers.recompose()[~inside], radiograph.pixels[~inside], atol=1e-6)
+
+
+def test_published_layer_images_are_the_predicted_ones_and_soft_tissue_is_k(overlapping):
+    predict = predicting(lambda masks: zip((0.5, 0.7), masks, strict=True), 0.8)
+    layers = separate_as_published(
+        joints.radiograph_of(overlapping), overlapping.masks, predict, "test"
+    )
+    upper = overlapping.masks["upper"]
+    np.testing.assert_allclose(layers.bone_image("upper")[upper], 0.5, atol=1e-5)
+    np.testing.assert_allclose(layers.soft_image()[upper], 0.2, atol=1e-6)
+
+
+def test_a_published_layer_darker_than_its_soft_tissue_holds_no_bone(overlapping):
+    predict = predicting(lambda masks: zip((0.1, 0.7), masks, strict=True), 0.8)
+    layers = separate_as_published(
+        joints.radiograph_of(overlapping), overlapping.masks, predict, "test"
+    )
+    assert layers.bone_absorbance["upper"].max() == 0.0
+
+
+def test_the_published_method_states_the_widest_uncertainty_in_the_overlap(overlapping):
+    predict = predicting(lambda masks: zip((0.5, 0.7), masks, strict=True), 0.8)
+    layers = separate_as_published(
+        joints.radiograph_of(overlapping), overlapping.masks, predict, "test"
+    )
+    overlap = overlapping.masks["upper"] & overlapping.masks["lower"]
+    assert (layers.share_sd[overlap] == WIDEST_SD).all()
+    assert (layers.share_sd[~overlap] == 0).all()
+
+
+def test_published_layers_come_back_on_the_images_own_grid(coarse):
+    predict = predicting(lambda masks: zip((0.5, 0.7), masks, strict=True), 0.8)
+    layers = separate_as_published(joints.radiograph_of(coarse), coarse.masks, predict, "test")
+    assert layers.bone_image("lower").shape == coarse.intensity.shape

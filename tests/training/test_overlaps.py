@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import joints
 from lamella.physics.formation import absorbance
 from lamella.prepare.overlap import SMALLEST_OVERLAP_PX, KnownLayers
 from lamella.training import overlaps
 from lamella.training.overlaps import (
+    GUESSED_OUT_PX,
     MAPS,
     MASKS,
     NOBODY,
@@ -16,6 +18,7 @@ from lamella.training.overlaps import (
     OverlapPool,
     closings,
     exchange,
+    guessed_edges,
     mirrored,
     phantom_overlap,
     real_overlap,
@@ -96,6 +99,7 @@ def test_a_sample_repeats_from_its_generator(known, samples):
 def test_maps_and_masks_come_in_their_order(overlapping, monkeypatch):
     """Whatever the box, each array is found under its own name."""
     monkeypatch.setattr(overlaps, "drawn_by_hand", lambda mask, _: mask)
+    monkeypatch.setattr(overlaps, "GUESSED_FRACTION", 0.0)
     known = phantom_layers(overlapping)
     observed = np.asarray(absorbance(overlapping.intensity, 1 / 255))
     sample = sample_of(known, observed, (NOBODY, NOBODY), np.random.default_rng(0))
@@ -115,12 +119,16 @@ def test_maps_and_masks_come_in_their_order(overlapping, monkeypatch):
     assert (maps["window"][both] == 1).all()
 
 
-def test_masks_are_drawn_by_hand_and_the_overlap_is_true(overlapping, monkeypatch):
+def test_masks_are_drawn_by_hand_and_either_overlap_counts(
+    overlapping, monkeypatch
+):
     monkeypatch.setattr(overlaps, "drawn_by_hand", lambda mask, _: np.roll(mask, 1, axis=1))
+    monkeypatch.setattr(overlaps, "GUESSED_FRACTION", 0.0)
     known = phantom_layers(overlapping)
     sample = sample_of(known, known.absorbance, (NOBODY, NOBODY), np.random.default_rng(0))
     box, masks = window_around(known.overlap), masks_of(sample)
-    np.testing.assert_array_equal(masks["overlap"], known.overlap[box])
+    either = known.overlap | np.roll(known.overlap, 1, axis=1)
+    np.testing.assert_array_equal(masks["overlap"], either[box])
     shifted = np.roll(known.masks["upper"], 1, axis=1)[box]
     np.testing.assert_array_equal(masks["upper_mask"], shifted)
 
@@ -261,3 +269,42 @@ def test_a_pool_whose_making_was_interrupted_is_made_again(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         OverlapPool.kept(tmp_path / "pool", interrupted)
     assert len(OverlapPool.kept(tmp_path / "pool", lambda: [plain(0), plain(1)]).maps) == 2
+
+
+# --- hidden edges that are guessed ---------------------------------------------------------
+
+
+def test_guessed_edges_move_hidden_edges_alone(overlapping):
+    upper, lower = overlapping.masks["upper"], overlapping.masks["lower"]
+    moved = guessed_edges(upper, lower, np.random.default_rng(0))
+    for mask, other, guessed in ((upper, lower, moved[0]), (lower, upper, moved[1])):
+        changed = mask ^ guessed
+        assert changed.any()
+        assert not (changed & ~other).any()
+
+
+def test_upper_edges_are_guessed_too_far_out_and_lower_ones_not(overlapping):
+    upper, lower = overlapping.masks["upper"], overlapping.masks["lower"]
+    growth = np.array(
+        [
+            [
+                int(guessed.sum()) - int(mask.sum())
+                for guessed, mask in zip(
+                    guessed_edges(upper, lower, np.random.default_rng(seed)),
+                    (upper, lower),
+                    strict=True,
+                )
+            ]
+            for seed in range(40)
+        ]
+    )
+    hidden_px = np.count_nonzero((upper & ~ndimage.binary_erosion(upper)) & lower)
+    mean, error = growth.mean(axis=0), growth.std(axis=0) / np.sqrt(len(growth))
+    assert mean[0] > 0.4 * GUESSED_OUT_PX["upper"] * hidden_px
+    assert abs(mean[1]) < 4 * error[1]
+
+
+def test_bones_that_lie_apart_have_no_hidden_edge(known):
+    masks = list(known.masks.values())
+    for mask, guessed in zip(masks, guessed_edges(*masks, np.random.default_rng(0)), strict=True):
+        np.testing.assert_array_equal(mask, guessed)

@@ -6,6 +6,8 @@ joints it shows, so that folds by joint can be cut from one pool.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,12 +97,15 @@ class OverlapPool:
 
     @classmethod
     def kept(cls, folder: Path, make: Callable[[], Iterable[Overlap]]) -> OverlapPool:
-        """The pool of a folder, made once and then mapped from disk."""
+        """The pool of a folder, made once, whole or not at all, and then mapped from disk."""
         if not (folder / "joints.npy").exists():
-            folder.mkdir(parents=True, exist_ok=True)
             made = cls.of(list(make()))
+            partial = folder.with_name(f".{folder.name}-{os.getpid()}")
+            partial.mkdir(parents=True, exist_ok=True)
             for name in COLUMNS:
-                np.save(folder / f"{name}.npy", getattr(made, name))
+                np.save(partial / f"{name}.npy", getattr(made, name))
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
         return cls(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in COLUMNS})
 
 

@@ -30,7 +30,9 @@ def test_a_changed_result_would_be_noticed(page: str, tmp_path: Path) -> None:
 def test_one_table_of_several_can_be_taken(tmp_path: Path) -> None:
     (tmp_path / "two.md").write_text("**a**\n\n| 1 |\n| - |\n\nb\n\n| 2 |\n| - |\n", "utf-8")
     page = "<!-- table: two 2 -->\nold\n<!-- end -->"
-    assert readme_tables.filled(page, tmp_path) == "<!-- table: two 2 -->\n| 2 |\n| - |\n<!-- end -->"
+    assert (
+        readme_tables.filled(page, tmp_path) == "<!-- table: two 2 -->\n| 2 |\n| - |\n<!-- end -->"
+    )
 
 
 def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

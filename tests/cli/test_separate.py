@@ -260,3 +260,26 @@ def test_a_whole_process_exits_with_the_code(joint, tmp_path):
     assert run.returncode == 2
     assert run.stderr.startswith("lamella: joint.png: expected a PNG")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_published_method_is_run_when_asked(lamella, joint, tmp_path):
+    ran = lamella("separate", joint(), "-o", tmp_path / "out", "--method", "bls-gan")
+    assert ran.code == 0
+    result = json.loads((tmp_path / "out" / "joint" / "result.json").read_text())
+    assert result["method"].startswith("bls-gan ")
+    assert result["max_residual"]["intensity"] > 1e-4
+    assert "--method bls-gan" in (tmp_path / "out" / "run.json").read_text()
+
+
+def test_another_method_is_another_result(lamella, joint, tmp_path):
+    path, out = joint(), tmp_path / "out"
+    assert lamella("separate", path, "-o", out).code == 0
+    ran = lamella("separate", path, "-o", out, "--method", "bls-gan", "--resume")
+    assert ran.code == 2
+    assert "made from another input" in ran.err
+
+
+def test_an_unknown_method_is_bad_usage(lamella, joint, tmp_path):
+    ran = lamella("separate", joint(), "-o", tmp_path / "out", "--method", "magic")
+    assert ran.code == 2
+    assert not (tmp_path / "out").exists()

@@ -38,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_every_kind_of_network_gives_layers_and_their_recomposition(folder, overlapping, name):
+def test_every_kind_of_network_gives_layers_and_their_recomposition(folder, name):
+    overlapping = joints.phantom()
     radiograph = joints.radiograph_of(overlapping)
     made = trained_rows(folder)[name](radiograph, dict(overlapping.masks))
     assert [layer.shape for layer in made.layers] == [radiograph.shape] * 2

@@ -252,3 +252,13 @@ def test_a_much_denser_bone_is_not_matched_beyond_reason(known):
     dense = replace(known, bones=known.bones | {"upper": 9.0 * known.bones["upper"]})
     made = exchanged(known, dense, "upper")
     np.testing.assert_allclose(made.bones["upper"], 0.5 * dense.bones["upper"], rtol=1e-5)
+
+
+def test_a_leaning_shaft_does_not_move_the_middle_of_its_end(known):
+    """Only the last forty rows count: a shaft that bends away further up changes nothing."""
+    end = int(np.flatnonzero(known.masks["upper"].any(axis=1))[-1])
+    leaning = known.masks["upper"].copy()
+    leaning[: end - 45, :100] = True
+    made = exchanged(known, replace(known, masks=known.masks | {"upper": leaning}), "upper")
+    assert made is not None
+    assert made.soft.shape == known.soft.shape

@@ -119,9 +119,7 @@ def test_maps_and_masks_come_in_their_order(overlapping, monkeypatch):
     assert (maps["window"][both] == 1).all()
 
 
-def test_masks_are_drawn_by_hand_and_either_overlap_counts(
-    overlapping, monkeypatch
-):
+def test_masks_are_drawn_by_hand_and_either_overlap_counts(overlapping, monkeypatch):
     monkeypatch.setattr(overlaps, "drawn_by_hand", lambda mask, _: np.roll(mask, 1, axis=1))
     monkeypatch.setattr(overlaps, "GUESSED_FRACTION", 0.0)
     known = phantom_layers(overlapping)

@@ -15,7 +15,13 @@ from torch import nn
 
 import contests
 from lamella.records import LamellaError
-from lamella.training.processes import add_up, add_up_gradients, slice_of, world
+from lamella.training.processes import (
+    add_up,
+    add_up_gradients,
+    allotted,
+    slice_of,
+    world,
+)
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -91,3 +97,20 @@ def test_two_processes_judge_once_and_agree(two_and_one):
     two, one = two_and_one
     assert two["settings"] == one["settings"]
     assert two["standing"] == pytest.approx(one["standing"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("said", "devices", "nodes"),
+    [
+        ({"LOCAL_WORLD_SIZE": "8", "WORLD_SIZE": "16"}, 8, 2),
+        ({"SLURM_NTASKS_PER_NODE": "4", "SLURM_NNODES": "3"}, 4, 3),
+        ({"SLURM_NTASKS_PER_NODE": "2"}, 2, 1),
+        ({}, max(1, torch.cuda.device_count()), 1),
+    ],
+)
+def test_processes_are_those_that_were_allotted(monkeypatch, said, devices, nodes):
+    for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE", "SLURM_NTASKS_PER_NODE", "SLURM_NNODES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert allotted() == (devices, nodes)

@@ -29,6 +29,7 @@ from lamella.training.variants import (
 
 ROWS, COLS = 32, 48
 NARROW = (8, 8, 8, 8)
+LEARNS_NOTHING = nn.Conv2d(1, 1, 1)
 EXACT: dict[str, Callable[[], nn.Module]] = {
     "share network": lambda: SharesNetwork(NARROW),
     "any backbone": lambda: SharesOf(partial(FoldedUNet, widths=(8, 8))),
@@ -255,13 +256,13 @@ def test_layer_psnr_is_that_of_the_mean_error_of_both_layers_in_the_overlap():
     pool = pool_of((True,) * 12)
     judge = layer_psnr(pool, np.arange(1, 11), off_by(0.1, wrong=2))
     mse = 4 / 10 * 0.5 * 0.1**2
-    assert judge(nn.Identity())["layer_psnr"] == pytest.approx(-10 * np.log10(mse), abs=1e-3)
+    assert judge(LEARNS_NOTHING)["layer_psnr"] == pytest.approx(-10 * np.log10(mse), abs=1e-3)
 
 
 def test_a_better_network_is_judged_better():
     pool = pool_of((True,) * 3)
     scores = [
-        layer_psnr(pool, np.arange(3), off_by(error, 3))(nn.Identity())["layer_psnr"]
+        layer_psnr(pool, np.arange(3), off_by(error, 3))(LEARNS_NOTHING)["layer_psnr"]
         for error in (0.2, 0.1, 0.01)
     ]
     assert scores == sorted(scores)
@@ -271,7 +272,7 @@ def test_a_better_network_is_judged_better():
 def test_the_panel_shows_joint_layers_and_true_layers_of_each_sample_in_a_row():
     pool = pool_of((True,) * 6)
     with torch.no_grad():
-        panel = sample_panel(pool, np.array([5, 0, 2, 3, 1]), off_by(0.0, 0))(nn.Identity())
+        panel = sample_panel(pool, np.array([5, 0, 2, 3, 1]), off_by(0.0, 0))(LEARNS_NOTHING)
     assert panel.shape == (4 * ROWS, 5 * COLS)
     assert 0 <= panel.min() <= panel.max() <= 1
     batch = whole_batch(pool, np.array([5, 0, 2, 3])).joints()

@@ -205,7 +205,7 @@ def _refuse_overwriting(names: Sequence[str], options: SeparateOptions) -> None:
     existing = [path for path in replaced if path.exists()]
     if existing and not options.force:
         why = (
-            "made from another input, mask, spacing or weights, or damaged"
+            "made from another input, mask, spacing, method or weights, or damaged"
             if options.resume
             else "go on with --resume if the same command made it"
         )

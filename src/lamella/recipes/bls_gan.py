@@ -19,10 +19,11 @@ from lamella.nets.backbones import LIGHT_WIDTHS, Backbone, backbone
 from lamella.records import LamellaError
 from lamella.training.adversarial import Contest, Pace, Stage, compete
 from lamella.training.bls_gan_data import Drawer, Drawing
+from lamella.training.calibration import fitted_calibration
 from lamella.training.export import load_weights
 from lamella.training.loop import seeded
 from lamella.training.material import Amounts, Material
-from lamella.training.processes import is_first
+from lamella.training.processes import allotted, is_first
 from lamella.training.publish import Release, plain, release
 from lamella.training.variants import (
     exact_generator,
@@ -82,6 +83,7 @@ class BlsGanRecipe:
         supervisor_learning_rates: likewise.
         real_fraction: part of the main stage's batches from real overlaps.
         pace: how the run goes.
+        calibrated: fit the standard deviations of the exact variant on the joints that select.
     """
 
     data: Path
@@ -97,6 +99,7 @@ class BlsGanRecipe:
     supervisor_learning_rates: tuple[float, float] = (5e-4, 1e-4)
     real_fraction: float = 0.5
     pace: Pace = Pace(chunk_steps=500, ema_decay=0.998)  # noqa: RUF009
+    calibrated: bool = False
 
 
 def tiny(data: Path) -> BlsGanRecipe:
@@ -119,7 +122,8 @@ def cpu(data: Path) -> BlsGanRecipe:
 
 
 def full(data: Path) -> BlsGanRecipe:
-    """A GPU: wider, longer, larger batches; the paper's two stages in its proportion of 5 : 1."""
+    """GPUs: wider, longer, larger batches; the paper's two stages in its proportion of 5 : 1."""
+    devices, nodes = allotted()
     return BlsGanRecipe(
         data=data,
         widths=(64, 96, 128, 192),
@@ -128,8 +132,17 @@ def full(data: Path) -> BlsGanRecipe:
         main_steps=10_000,
         batch=32,
         crop_px=(160, 192),
-        learning_rates=(2e-3, 1e-4),
-        pace=Pace(chunk_steps=1000, ema_decay=0.9995, accelerator="auto", workers=8),
+        learning_rates=(4e-3, 2e-4),
+        supervisor_learning_rates=(1e-3, 1e-4),
+        pace=Pace(
+            chunk_steps=1000,
+            ema_decay=0.9995,
+            warmup_steps=500,
+            accelerator="auto",
+            devices=devices,
+            nodes=nodes,
+            workers=4,
+        ),
     )
 
 
@@ -173,6 +186,8 @@ def train(
         if given not in known:
             raise LamellaError(f"expected one of {', '.join(known)}, got {given!r}")
     chosen = replace(RECIPES[recipe](data), variant=variant)
+    if VARIANTS[variant].exact and recipe != "tiny":
+        chosen = replace(chosen, calibrated=True)
     if steps is not None:
         chosen = shortened(chosen, steps)
     return run(chosen, ingredients(chosen, out / "pool"), out)
@@ -210,8 +225,20 @@ def run(
         load_weights(contest.generator, start).train()
     network = compete(contest, out)
     if is_first():
-        release(network, out, _release(recipe, contest.validate(network)))
+        extra = calibration(network, learns_from) if recipe.calibrated else {}
+        release(network, out, _release(recipe, contest.validate(network), extra))
     return out / f"{recipe.variant}.json"
+
+
+def calibration(network: nn.Module, learns_from: Ingredients) -> dict[str, Any]:
+    """The table of factors on an exact network's standard deviations, for its card."""
+    material, selecting = learns_from.judged
+    judges = [
+        joint
+        for joint in material.joints
+        if not joint.is_overlapping and material.joint_numbers[joint.row.joint] in selecting
+    ]
+    return {"calibration": fitted_calibration(network, judges, material.amounts.seed).table()}
 
 
 def contest_of(recipe: BlsGanRecipe, learns_from: Ingredients) -> Contest:
@@ -289,7 +316,7 @@ def _drawer(recipe: BlsGanRecipe, learns_from: Ingredients, real: float) -> Call
     return draw
 
 
-def _release(recipe: BlsGanRecipe, held_out: dict[str, float]) -> Release:
+def _release(recipe: BlsGanRecipe, held_out: dict[str, float], extra: dict[str, Any]) -> Release:
     exact = VARIANTS[recipe.variant].exact
     return Release(
         name=recipe.variant,
@@ -300,5 +327,5 @@ def _release(recipe: BlsGanRecipe, held_out: dict[str, float]) -> Release:
         outputs=("shares",) if exact else ("layers", "k"),
         channels=4 if exact else 3,
         held_out=held_out,
-        extra={"kind": "shares" if exact else "bls-gan"},
+        extra={"kind": "shares" if exact else "bls-gan", **extra},
     )

@@ -5,6 +5,7 @@ DistributedDataParallel, which expects one forward and one backward pass. So the
 outside of it, and each step adds up the gradients of each network in a single ``all_reduce``.
 """
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,17 @@ def world() -> tuple[int, int]:
     if not (distributed.is_available() and distributed.is_initialized()):
         return 0, 1
     return distributed.get_rank(), distributed.get_world_size()
+
+
+def allotted() -> tuple[int, int]:
+    """Devices in each machine and machines: torchrun's or SLURM's, else every GPU that is here."""
+    said = os.environ
+    if "LOCAL_WORLD_SIZE" in said:
+        here = int(said["LOCAL_WORLD_SIZE"])
+        return here, int(said["WORLD_SIZE"]) // here
+    if "SLURM_NTASKS_PER_NODE" in said:
+        return int(said["SLURM_NTASKS_PER_NODE"]), int(said.get("SLURM_NNODES", "1"))
+    return max(1, torch.cuda.device_count()), 1
 
 
 def is_first() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from lamella.io.write import write_json
+from lamella.io.write import sha256_of, write_json
 from lamella.methods.bls_gan.networks import BlsGan, Supervisor
 from lamella.methods.shares.networks import SharesNetwork, SharesOf
 from lamella.nets.backbones import LIGHT_WIDTHS, Backbone, backbone
@@ -95,8 +95,8 @@ class BlsGanRecipe:
     main_steps: int = 700
     batch: int = 8
     crop_px: tuple[int, int] = (96, 144)
-    learning_rates: tuple[float, float] = (2e-3, 2e-4)
-    supervisor_learning_rates: tuple[float, float] = (5e-4, 1e-4)
+    learning_rates: tuple[float, float] = (2e-3, 2e-5)
+    supervisor_learning_rates: tuple[float, float] = (5e-4, 2e-5)
     real_fraction: float = 0.5
     pace: Pace = Pace(chunk_steps=500, ema_decay=0.998)  # noqa: RUF009
     calibrated: bool = False
@@ -132,8 +132,8 @@ def full(data: Path) -> BlsGanRecipe:
         main_steps=10_000,
         batch=32,
         crop_px=(160, 192),
-        learning_rates=(4e-3, 2e-4),
-        supervisor_learning_rates=(1e-3, 1e-4),
+        learning_rates=(4e-3, 4e-5),
+        supervisor_learning_rates=(1e-3, 4e-5),
         pace=Pace(
             chunk_steps=1000,
             ema_decay=0.9995,
@@ -226,6 +226,7 @@ def run(
     network = compete(contest, out)
     if is_first():
         extra = calibration(network, learns_from) if recipe.calibrated else {}
+        extra |= {} if start is None else {"started_from_sha256": sha256_of(start)}
         release(network, out, _release(recipe, contest.validate(network), extra))
     return out / f"{recipe.variant}.json"
 

@@ -86,7 +86,10 @@ def exact_supervisor(supervisor: nn.Module, made: ExactMade, batch: OverlapBatch
 def layer_psnr(
     pool: OverlapPool, at: np.ndarray, make: Callable[[nn.Module, OverlapBatch], Any]
 ) -> Callable[[nn.Module], dict[str, float]]:
-    """Judge: PSNR of the mean squared error of both layers in the overlap, and of R against J.
+    """Judge: PSNR of the mean squared error of both layers in the overlap.
+
+    The overlap of the true masks, as far as it lies in both drawn ones: layers that are
+    multiplied by their masks are nothing beyond.
 
     Args:
         pool: samples with known layers.
@@ -132,7 +135,7 @@ def _layer_errors(layers: Bones, batch: OverlapBatch) -> Tensor:
     true_lower = batch.absorbance - batch.true_soft - batch.true_upper
     truth = [intensity(batch.true_soft + bone) for bone in (batch.true_upper, true_lower)]
     squares = [(layer.float() - true).square() for layer, true in zip(layers, truth, strict=True)]
-    inside = batch.overlap
+    inside = batch.overlap * batch.upper_mask * batch.lower_mask
     total = ((squares[0] + squares[1]) * inside).sum(dim=(1, 2))
     return total / (2.0 * inside.sum(dim=(1, 2)).clamp_min(1.0))
 

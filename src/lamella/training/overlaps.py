@@ -188,8 +188,9 @@ def guessed_edges(upper: Mask, lower: Mask, rng: np.random.Generator) -> list[Ma
     """Both masks with the edges inside the other bone moved, smoothly along the edge.
 
     A person guesses them: against another visit of the same joint the upper bone's lie 1 to 2 px
-    too far out on average, the lower bone's do not; both scatter by 1 to 2 px. The visible
-    edges stay.
+    too far out on average, the lower bone's hardly; both scatter by 1 to 2 px. The visible
+    edges stay. On the pixel grid a move inwards is a pixel shorter than drawn, so that on
+    average both lie up to half a pixel further out than ``GUESSED_OUT_PX``.
     """
     return [
         _moved_inside(upper, lower, GUESSED_OUT_PX["upper"], rng),

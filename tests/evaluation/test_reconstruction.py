@@ -11,10 +11,10 @@ from lamella.evaluation import reconstruction
 from lamella.evaluation.baselines import equal_split
 from lamella.evaluation.figures import panels
 from lamella.evaluation.results import load
-from lamella.evaluation.rows import exact, painted
+from lamella.evaluation.rows import painted, shipped
 from lamella.records import LamellaError
 
-ROWS = {"equal split": painted(equal_split), "Lamella": exact}
+ROWS = {"equal split": painted(equal_split), "Lamella": shipped("exact")}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_a_manifest_without_overlap_cannot_be_compared(tmp_path: Path):
 def test_real_joints_are_drawn_on_request_by_row_number(manifest, tmp_path):
     (case,) = reconstruction.real_cases(manifest, [2])
     np.testing.assert_array_equal(case.masks["upper"], joints.phantom().masks["upper"])
-    assert panels({"Lamella": exact}, [case], tmp_path) == [tmp_path / "row_2.png"]
+    assert panels({"Lamella": shipped("exact")}, [case], tmp_path) == [tmp_path / "row_2.png"]
 
 
 def test_a_folder_is_evaluated_by_its_manifest(manifest, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import joints
-from lamella.evaluation.rows import classical_rows
+from lamella.evaluation.rows import standing_rows
 from lamella.evaluation.trained import all_rows, trained_rows
 from lamella.methods.bls_gan.networks import BlsGan
 from lamella.methods.inpainting.networks import InpaintingNetwork
@@ -55,8 +55,8 @@ def test_every_kind_of_network_gives_layers_and_their_recomposition(folder, name
 
 
 def test_all_rows_are_the_classical_ones_and_the_folders(folder):
-    assert set(all_rows(None)) == set(classical_rows())
-    assert set(all_rows(folder)) == set(classical_rows()) | set(NETWORKS)
+    assert set(all_rows(None)) == set(standing_rows())
+    assert set(all_rows(folder)) == set(standing_rows()) | set(NETWORKS)
 
 
 def test_an_empty_folder_is_refused(tmp_path):

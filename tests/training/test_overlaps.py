@@ -309,3 +309,12 @@ def test_bones_that_lie_apart_have_no_hidden_edge(known):
     masks = list(known.masks.values())
     for mask, guessed in zip(masks, guessed_edges(*masks, np.random.default_rng(0)), strict=True):
         np.testing.assert_array_equal(mask, guessed)
+
+
+def test_no_samples_make_an_empty_pool(samples):
+    empty, one = OverlapPool.of([]), OverlapPool.of(samples[:1])
+    for name in ("maps", "masks", "scale", "known", "joints"):
+        assert len(getattr(empty, name)) == 0
+        assert getattr(empty, name).shape[1:] == getattr(one, name).shape[1:]
+        assert getattr(empty, name).dtype == getattr(one, name).dtype
+    assert empty.of_joints({1}).size == 0

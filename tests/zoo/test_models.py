@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from lamella.methods.bls_gan.networks import BlsGan
 from lamella.methods.bones.networks import BonesNetwork
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.networks import SharesNetwork
+from lamella.nets.backbones import backbone
 from lamella.records import LamellaError
 from lamella.training.export import load_weights
 from lamella.zoo import models
 
-NETWORKS = {"bones": (BonesNetwork, 1), "shares": (SharesNetwork, 4)}
+CHANNELS = {"bls-gan": 2, "bones": 2, "shares": 3}
 CARD_KEYS = {
     "name",
     "purpose",
@@ -40,8 +42,16 @@ def a_batch(channels: int, rows: int = 64, cols: int = 96) -> np.ndarray:
     return np.random.default_rng(3).normal(size=(2, channels, rows, cols)).astype(np.float32)
 
 
-def test_both_networks_are_shipped():
-    assert models.names() == ("bones", "shares")
+def bls_gan(widths: tuple[int, ...]) -> BlsGan:
+    """The published method's network on the light backbone."""
+    return BlsGan(backbone("light", widths=widths))
+
+
+NETWORKS = {"bls-gan": (bls_gan, 3), "bones": (BonesNetwork, 1), "shares": (SharesNetwork, 4)}
+
+
+def test_the_networks_that_are_shipped():
+    assert models.names() == ("bls-gan", "bones", "shares")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -59,7 +69,8 @@ def test_cards_name_the_data_and_not_its_place(name):
     recipe = models.card(name)["recipe"]
     assert not recipe["data"].startswith("/")
     assert recipe["data"].endswith("train.json")
-    assert {"widths", "schedule", "batch"} <= recipe.keys()
+    assert {"widths", "batch"} <= recipe.keys()
+    assert {"schedule", "pace"} & recipe.keys()
 
 
 def test_the_shares_card_holds_a_calibration_for_its_standard_deviations():
@@ -85,7 +96,9 @@ def test_a_damaged_file_is_refused_with_a_remedy(monkeypatch, fresh_sessions):
 
 @pytest.mark.parametrize("ask", [models.card, models.session])
 def test_an_unknown_network_is_refused_with_the_names_there_are(ask):
-    with pytest.raises(LamellaError, match="no network 'spines' in the zoo, only bones, shares"):
+    with pytest.raises(
+        LamellaError, match="no network 'spines' in the zoo, only bls-gan, bones, shares"
+    ):
         ask("spines")
 
 
@@ -98,7 +111,7 @@ def test_a_session_is_kept(fresh_sessions):
 def test_networks_take_any_batch_whose_sides_divide_by_16(name, rows, cols):
     channels = NETWORKS[name][1]
     outputs = models.run(name, a_batch(channels, rows, cols).astype(np.float64))
-    assert outputs[0].shape == (2, {"bones": 2, "shares": 3}[name], rows, cols)
+    assert outputs[0].shape == (2, CHANNELS[name], rows, cols)
     assert all(np.isfinite(output).all() for output in outputs)
 
 

@@ -24,7 +24,7 @@ from rich.progress import track
 from lamella.evaluation.bone_pairs import BONES, BonePair, Pairing, pairs_of
 from lamella.evaluation.bootstrap import RESAMPLES, Interval, mean_interval
 from lamella.evaluation.results import markdown_table, save
-from lamella.evaluation.rows import Separated, Separator, classical_rows
+from lamella.evaluation.rows import LAMELLA, Separated, Separator, classical_rows, standing_rows
 from lamella.evaluation.trained import trained_rows
 from lamella.evaluation.visit_agreement import MEASURES, VisitAgreement, pooled, visit_agreement
 from lamella.evaluation.visits import FOLDS, fold_of_joint, joints_seen_both_ways
@@ -33,7 +33,6 @@ from lamella.records import LamellaError, Radiograph
 
 NAME = "cross_visit"
 LIMIT = "beside the overlap"
-LAMELLA = "Lamella"
 OURS = "exact"
 MANIFESTS = ("train.json", "dev.json")
 HEADINGS = {
@@ -69,21 +68,20 @@ class Compared:
 def evaluate(data: Path, out: Path, networks: Path | None = None) -> str:
     """Judge every separator by joints it never saw.
 
-    Without ``networks``: those that learn nothing, and Lamella's shipped one, on one manifest
+    Without ``networks``: those that learn nothing and those that ship, on one manifest
     (``dev.json``). With them: rows cross-fitted in five folds, on ``train.json`` and
-    ``dev.json`` together; the shipped network saw ``train.json`` and is no row then.
+    ``dev.json`` together; the shipped networks saw ``train.json`` and are no rows then.
 
     Args:
         data: manifest; with ``networks``, the other one lies beside it.
         out: folder for ``cross_visit.json`` and ``cross_visit.md``.
         networks: what ``lamella train cross-fit`` wrote: ``fold-K/NAME/NAME.onnx``.
     """
-    rows = same_for_all(classical_rows())
     if networks is None:
-        return compare(rows, joint_rows(data), out)
+        return compare(same_for_all(standing_rows()), joint_rows(data), out)
     images = [row for name in MANIFESTS for row in joint_rows(data.parent / name)]
-    del rows[LAMELLA]
-    return compare(rows | fitted_rows(networks, images), images, out, OURS)
+    rows = same_for_all(classical_rows()) | fitted_rows(networks, images)
+    return compare(rows, images, out, OURS)
 
 
 def fitted_rows(networks: Path, images: Sequence[JointRow]) -> dict[str, SeparatorOf]:

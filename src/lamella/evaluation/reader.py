@@ -27,7 +27,7 @@ from lamella.evaluation.reader_patches import (
     real_patch,
 )
 from lamella.evaluation.results import markdown_table, save
-from lamella.evaluation.rows import Separated, Separator, exact
+from lamella.evaluation.rows import Separated, Separator, shipped
 from lamella.evaluation.trained import all_rows
 from lamella.records import Radiograph
 from lamella.tasks.reading_scores import area_under_curve
@@ -111,7 +111,7 @@ def judge(rows: Mapping[str, Separator], data: Path, out: Path) -> str:
         LamellaError: too few joints for every fold.
     """
     pairs = matched_pairs(*bones_of(data), SEED)
-    judged = {**rows, BLURRED: blurred(exact)}
+    judged = {**rows, BLURRED: blurred(shipped("exact"))}
     readings = {
         name: read_row(pairs, separator) for name, separator in track(judged.items(), "reading")
     }

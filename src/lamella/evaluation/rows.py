@@ -25,6 +25,8 @@ from lamella.types import Absorbance, BoneStack, Image, Mask
 from lamella.zoo.verbs import separate
 
 SMALLEST_K = 0.05
+LAMELLA = "Lamella"
+SHIPPED_BLS_GAN = "BLS-GAN, shipped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +73,15 @@ def soft_transmittance(radiograph: Radiograph, masks: Mapping[str, Mask]) -> flo
     return max(float(1.0 - np.asarray(intensity(soft))[inside].mean()), SMALLEST_K)
 
 
-def exact(radiograph: Radiograph, masks: Mapping[str, Mask]) -> Separated:
-    """Lamella's shipped separation."""
-    layers = separate(radiograph, masks)
-    return Separated(
-        layers=tuple(layers.bone_image(name) for name in masks), recomposed=layers.recompose()
-    )
+def shipped(method: str) -> Separator:
+    """A separator that ships: ``exact`` or ``bls-gan``."""
+
+    def separator(radiograph: Radiograph, masks: Mapping[str, Mask]) -> Separated:
+        layers = separate(radiograph, masks, method)
+        images = tuple(layers.bone_image(name) for name in masks)
+        return Separated(layers=images, recomposed=layers.recompose())
+
+    return separator
 
 
 def equally_split(radiograph: Radiograph, masks: Mapping[str, Mask]) -> Separated:
@@ -96,7 +101,7 @@ def _equal_shares(
 
 
 def classical_rows() -> dict[str, Separator]:
-    """Separators that learn nothing, and Lamella's own."""
+    """Separators that learn nothing."""
     methods = {
         "no separation": no_separation,
         "Telea inpainting": opencv_inpainting("telea"),
@@ -104,4 +109,9 @@ def classical_rows() -> dict[str, Separator]:
         "biharmonic inpainting": biharmonic,
     }
     rows = {name: painted(method) for name, method in methods.items()}
-    return rows | {"equal split": equally_split, "Lamella": exact}
+    return rows | {"equal split": equally_split}
+
+
+def standing_rows() -> dict[str, Separator]:
+    """Separators that need no training: those that learn nothing, and the two that ship."""
+    return classical_rows() | {SHIPPED_BLS_GAN: shipped("bls-gan"), LAMELLA: shipped("exact")}

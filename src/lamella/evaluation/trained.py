@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from lamella.evaluation.rows import Separated, Separator, classical_rows, painted
+from lamella.evaluation.rows import Separated, Separator, painted, standing_rows
 from lamella.methods.bls_gan.infer import layer_images
 from lamella.methods.inpainting.infer import complete
 from lamella.methods.shares.calibrate import Calibration
@@ -22,8 +22,8 @@ Runner = Callable[[np.ndarray], tuple[np.ndarray, ...]]
 
 
 def all_rows(networks: Path | None = None) -> dict[str, Separator]:
-    """Rows that learn nothing, Lamella's own, and those of a folder of trained networks."""
-    return classical_rows() | (trained_rows(networks) if networks is not None else {})
+    """The standing rows, and those of a folder of trained networks."""
+    return standing_rows() | (trained_rows(networks) if networks is not None else {})
 
 
 def trained_rows(folder: Path) -> dict[str, Separator]:

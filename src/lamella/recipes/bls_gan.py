@@ -310,6 +310,10 @@ def _drawer(recipe: BlsGanRecipe, learns_from: Ingredients, real: float) -> Call
         for material, joints in learns_from.materials
     ]
     amounts = np.array([len(drawer.closed_at) for drawer in drawers], float)
+    if not amounts.sum():
+        raise LamellaError(
+            "no overlap to train on: the data needs joints whose bones lie apart, to be closed"
+        )
 
     def draw(rng: np.random.Generator) -> Any:
         return drawers[int(rng.choice(len(drawers), p=amounts / amounts.sum()))](rng)

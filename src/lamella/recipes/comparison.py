@@ -15,7 +15,7 @@ from lamella.recipes.bls_gan import BlsGanRecipe, Ingredients, shortened
 from lamella.recipes.inpainting import InpaintingRecipe
 from lamella.training.material import Material
 
-ABLATION_STEPS = 600
+ABLATION_STEPS = 450
 CROSS_FIT_STEPS = 450
 FOLDS = 5
 CROSS_FITTED = ("as-published", "inpainting", "exact")

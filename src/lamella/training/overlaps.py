@@ -88,12 +88,25 @@ class OverlapPool:
 
     @classmethod
     def of(cls, samples: Sequence[Overlap]) -> OverlapPool:
-        """Stack samples."""
+        """Stack samples; none make an empty pool."""
+        if not samples:
+            return cls.empty()
         columns = {
             name: np.stack([np.asarray(getattr(sample, name)) for sample in samples])
             for name in COLUMNS
         }
         return cls(**columns)
+
+    @classmethod
+    def empty(cls) -> OverlapPool:
+        """A pool without samples, as a manifest without real overlaps gives."""
+        return cls(
+            maps=np.zeros((0, len(MAPS), *WINDOW_PX), np.float16),
+            masks=np.zeros((0, len(MASKS), *WINDOW_PX), np.uint8),
+            scale=np.zeros(0),
+            known=np.zeros(0, bool),
+            joints=np.zeros((0, 2), np.int64),
+        )
 
     @classmethod
     def kept(cls, folder: Path, make: Callable[[], Iterable[Overlap]]) -> OverlapPool:

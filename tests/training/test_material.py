@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import joints
+from lamella.records import LamellaError
 from lamella.training import material as module
 from lamella.training.material import Amounts, Material
 from lamella.training.overlaps import NOBODY
@@ -128,3 +129,9 @@ def test_another_seed_closes_joints_otherwise(material, manifest, tmp_path):
     np.testing.assert_array_equal(again.judged.maps, material.judged.maps)
     shapes = other.judged.maps.shape == material.judged.maps.shape
     assert not (shapes and np.array_equal(other.judged.maps, material.judged.maps))
+
+
+def test_images_of_another_size_are_refused_in_one_line(tmp_path):
+    small = joints.write_manifest(tmp_path / "train.json", {"1_R_1": [joints.coarse_phantom()]})
+    with pytest.raises(LamellaError, match="256 x 256 pixels"):
+        _ = Material(small, tmp_path / "pool", Amounts()).joints

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
+from lamella.records import LamellaError
 from lamella.training.loop import Schedule
-from lamella.training.publish import Release, add_metrics, plain, release
+from lamella.training.publish import Release, add_metrics, keep_recipe, plain, release
 
 ABOUT = Release(
     name="edges",
@@ -87,3 +88,12 @@ def test_further_metrics_are_added_to_a_card(tmp_path):
     add_metrics(card, "dev.json", {"dice": 0.8})
     metrics = json.loads(card.read_text(encoding="utf-8"))["metrics"]
     assert metrics == {"held out": {"dice": 0.9}, "dev.json": {"dice": 0.8}}
+
+
+def test_a_folder_keeps_its_recipe_and_refuses_another(tmp_path):
+    keep_recipe({"steps": 5, "widths": (8, 16)}, tmp_path)
+    keep_recipe({"steps": 5, "widths": (8, 16)}, tmp_path)
+    before = (tmp_path / "recipe.json").read_bytes()
+    with pytest.raises(LamellaError, match="holds a run of another recipe"):
+        keep_recipe({"steps": 6, "widths": (8, 16)}, tmp_path)
+    assert (tmp_path / "recipe.json").read_bytes() == before

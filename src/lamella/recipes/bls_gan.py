@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from lamella.io.write import sha256_of, write_json
+from lamella.io.write import sha256_of
 from lamella.methods.bls_gan.networks import BlsGan, Supervisor
 from lamella.methods.shares.networks import SharesNetwork, SharesOf
 from lamella.nets.backbones import LIGHT_WIDTHS, Backbone, backbone
@@ -24,7 +24,7 @@ from lamella.training.export import load_weights
 from lamella.training.loop import seeded
 from lamella.training.material import Amounts, Material
 from lamella.training.processes import allotted, is_first
-from lamella.training.publish import Release, plain, release
+from lamella.training.publish import Release, keep_recipe, plain, release
 from lamella.training.variants import (
     exact_generator,
     exact_made,
@@ -79,7 +79,7 @@ class BlsGanRecipe:
         main_steps: of the stage on real and closed joints.
         batch: crops per step.
         crop_px: rows and columns of a crop.
-        learning_rates: peak of each stage.
+        learning_rates: peak of each stage; without pre-training the main stage has the first.
         supervisor_learning_rates: likewise.
         real_fraction: part of the main stage's batches from real overlaps.
         pace: how the run goes.
@@ -98,7 +98,7 @@ class BlsGanRecipe:
     learning_rates: tuple[float, float] = (2e-3, 2e-5)
     supervisor_learning_rates: tuple[float, float] = (5e-4, 2e-5)
     real_fraction: float = 0.5
-    pace: Pace = Pace(chunk_steps=500, ema_decay=0.998)  # noqa: RUF009
+    pace: Pace = Pace(chunk_steps=500, patience_chunks=4)  # noqa: RUF009
     calibrated: bool = False
 
 
@@ -217,9 +217,11 @@ def run(
         learns_from: pools.
         out: folder of the run; ``recipe.json`` is written there.
         start: ONNX file of the same network to start from.
+
+    Raises:
+        LamellaError: the folder holds a run of another recipe.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "recipe.json", plain(recipe))
+    keep_recipe(plain(recipe), out)
     contest = contest_of(recipe, learns_from)
     if start is not None:
         load_weights(contest.generator, start).train()
@@ -276,8 +278,10 @@ def stages(recipe: BlsGanRecipe, learns_from: Ingredients) -> Iterable[Stage]:
     """Pre-training on known layers, then the main stage on real and closed joints."""
     variant = VARIANTS[recipe.variant]
     steps = (recipe.pretraining_steps, recipe.main_steps)
+    rates, supervisor_rates = recipe.learning_rates, recipe.supervisor_learning_rates
     if not variant.with_pretraining:
         steps = (0, sum(steps))
+        rates, supervisor_rates = (rates[0],) * 2, (supervisor_rates[0],) * 2
     for number, name in enumerate(("pre-training", "main")):
         if steps[number]:
             pretraining = number == 0
@@ -287,8 +291,8 @@ def stages(recipe: BlsGanRecipe, learns_from: Ingredients) -> Iterable[Stage]:
                 name=name,
                 steps=steps[number],
                 batches=_drawer(recipe, learns_from, real),
-                learning_rate=recipe.learning_rates[number],
-                supervisor_learning_rate=recipe.supervisor_learning_rates[number],
+                learning_rate=rates[number],
+                supervisor_learning_rate=supervisor_rates[number],
                 generator_objective=exact_generator
                 if exact
                 else published_generator(pretraining=pretraining),

@@ -30,7 +30,7 @@ def train(data: Path, out: Path, steps: int | None = None) -> Path:
         out: one folder per row is written there.
         steps: of each row, instead of ``ABLATION_STEPS``.
     """
-    recipe = shortened(bls_gan.cpu(data), steps or ABLATION_STEPS)
+    recipe = budget(data, steps or ABLATION_STEPS)
     learns_from = bls_gan.ingredients(recipe, out / "pool")
     for name in (*bls_gan.VARIANTS, "inpainting"):
         train_row(name, recipe, learns_from, out / name)
@@ -45,12 +45,18 @@ def cross_fit(data: Path, out: Path, steps: int | None = None) -> Path:
         out: ``fold-K/ROW/`` is written there.
         steps: of each network, instead of ``CROSS_FIT_STEPS``.
     """
-    recipe = shortened(bls_gan.cpu(data), steps or CROSS_FIT_STEPS)
+    recipe = budget(data, steps or CROSS_FIT_STEPS)
     for fold in range(FOLDS):
         learns_from = fold_ingredients(recipe, out / "pool", fold)
         for name in CROSS_FITTED:
             train_row(name, recipe, learns_from, out / f"fold-{fold}" / name)
     return out
+
+
+def budget(data: Path, steps: int) -> BlsGanRecipe:
+    """The recipe for two cores with so many steps, of which the last weights count."""
+    recipe = shortened(bls_gan.cpu(data), steps)
+    return replace(recipe, pace=replace(recipe.pace, patience_chunks=None))
 
 
 def train_row(name: str, recipe: BlsGanRecipe, learns_from: Ingredients, out: Path) -> Path:

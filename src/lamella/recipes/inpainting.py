@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from lamella.io.write import write_json
 from lamella.methods.bls_gan.networks import Bones
 from lamella.methods.inpainting.networks import (
     CRITIC_WIDTHS,
@@ -36,7 +35,7 @@ from lamella.records import LamellaError
 from lamella.training.adversarial import Contest, Stage, compete
 from lamella.training.bls_gan_data import OverlapBatch
 from lamella.training.loop import seeded
-from lamella.training.publish import Release, plain, release
+from lamella.training.publish import Release, keep_recipe, plain, release
 from lamella.training.variants import layer_psnr, sample_panel
 
 NOT_OF_THE_BUDGET = ("variant", "backbone", "widths")
@@ -126,8 +125,7 @@ def run(recipe: InpaintingRecipe, learns_from: Ingredients, out: Path) -> Path:
         learns_from: pools.
         out: folder of the run; ``recipe.json`` is written there.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "recipe.json", told(recipe))
+    keep_recipe(told(recipe), out)
     contest = contest_of(recipe, learns_from)
     network = compete(contest, out)
     return release(network, out, _release(recipe, contest.validate(network)))

@@ -60,7 +60,7 @@ def _trainer(pace: Pace, start: Start) -> lightning.Trainer:
         devices=pace.devices,
         num_nodes=pace.nodes,
         strategy=TogetherStrategy() if pace.processes > 1 else "auto",
-        precision=pace.precision,
+        precision=pace.precision,  # type: ignore[arg-type]
         logger=[csv, board],
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,

@@ -16,6 +16,7 @@ from rich.progress import track
 from lamella import __version__
 from lamella.io.datasets import LoadedJoint, joint_grouped_fold, joint_rows
 from lamella.io.write import sha256_of
+from lamella.records import LamellaError
 from lamella.training.overlaps import (
     Overlap,
     OverlapPool,
@@ -27,6 +28,7 @@ from lamella.training.overlaps import (
 )
 from lamella.training.sources import sound_joints
 
+GRID_PX = (256, 256)
 JUDGED_SEED = 1
 EDITION = 2
 """Of how samples are made: counted up whenever that changes, so that no old pool is taken."""
@@ -88,8 +90,19 @@ class Material:
 
     @cached_property
     def joints(self) -> list[LoadedJoint]:
-        """Images whose masks can be right."""
-        return sound_joints(self.manifest)
+        """Images whose masks can be right.
+
+        Raises:
+            LamellaError: images of another size than the networks' grid.
+        """
+        joints = sound_joints(self.manifest)
+        sizes = {joint.pixels.shape for joint in joints} - {GRID_PX}
+        if sizes:
+            raise LamellaError(
+                f"expected joints of 256 x 256 pixels (0.082 mm each), got {sorted(sizes)}: "
+                "resample the images and their masks"
+            )
+        return joints
 
     def numbers_of(self, names: Iterable[str]) -> set[int]:
         """Numbers of those joints that this manifest names."""

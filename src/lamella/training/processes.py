@@ -52,7 +52,7 @@ def allotted() -> tuple[int, int]:
 
 def is_first() -> bool:
     """Whether this process writes what is written once, also after the others have gone."""
-    return int(rank_zero_only.rank) == 0
+    return int(rank_zero_only.rank) == 0  # type: ignore[attr-defined]
 
 
 def slice_of(batch: Batch, rank: int, processes: int) -> Slice:
@@ -109,7 +109,8 @@ def add_up_gradients(parameters: Sequence[nn.Parameter], part: float, flag: bool
     whole = torch.cat([*pieces, marks.to(pieces[0].device)])
     distributed.all_reduce(whole)
     *reached, flags = whole[-len(marks) :].tolist()
-    sums = whole[: -len(marks)].split([parameter.numel() for parameter in parameters])
+    sizes = [parameter.numel() for parameter in parameters]
+    sums = torch.split(whole[: -len(marks)], sizes)
     for parameter, total, count in zip(parameters, sums, reached, strict=True):
         parameter.grad = total.view(parameter.shape).to(parameter) if count else None
     return bool(flags)

@@ -25,7 +25,8 @@ class RunProgress:
 
     def __init__(self, steps: int, done: int, shown: bool | None = None) -> None:
         if shown is None:
-            shown = sys.stderr.isatty() and not rank_zero_only.rank
+            first = not rank_zero_only.rank  # type: ignore[attr-defined]
+            shown = sys.stderr.isatty() and first
         self.figures: dict[str, float] = {}
         self.bar = Progress(
             TextColumn("{task.description}"),

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lamella.io.write import write_json
+from lamella.records import LamellaError
 from lamella.training.export import export_onnx
 
 LICENCE = (
@@ -69,6 +70,23 @@ def plain(recipe: Any) -> dict[str, Any]:
     entries = asdict(recipe)
     entries["data"] = f"{Path(entries['data']).name}/train.json"
     return entries
+
+
+def keep_recipe(recipe: Mapping[str, Any], folder: Path) -> None:
+    """Write ``recipe.json`` into the folder of a run.
+
+    Raises:
+        LamellaError: the folder holds a run of another recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "recipe.json"
+    wanted = json.loads(json.dumps(recipe))
+    if file.exists() and json.loads(file.read_text(encoding="utf-8")) != wanted:
+        raise LamellaError(
+            f"{folder.name} holds a run of another recipe: go on with the same options, or "
+            "choose another folder with --out"
+        )
+    write_json(file, wanted)
 
 
 def add_metrics(card: Path, measured_on: str, metrics: Mapping[str, float]) -> None:

@@ -147,7 +147,7 @@ def test_a_run_that_stopped_between_chunks_goes_on_to_the_same_weights(
 
 def test_another_variant_is_not_trained_on_top(trained, data, tmp_path):
     shutil.copytree(trained("without-k").parent, tmp_path, dirs_exist_ok=True)
-    with pytest.raises(LamellaError, match="another architecture"):
+    with pytest.raises(LamellaError, match="holds a run of another recipe"):
         train(data, tmp_path, 4, recipe="tiny", variant="as-published")
 
 

@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint lint-ruff lint-format lint-types lint-imports lint-budgets \
-        format bench docs train clean
+        format bench bench-comparison docs train clean
 
 help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -50,6 +50,15 @@ bench: $(VENV)/.dev      ## the tables of the README; needs LAMELLA_DATA
 	$(BIN)/lamella evaluate calibration --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate recomposition --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate speed
+
+bench-comparison: $(VENV)/.dev  ## train every separator (hours on two cores; resumes) and compare them
+	@test -n "$$LAMELLA_DATA" || { echo "make bench-comparison: set LAMELLA_DATA to the folder that holds mcp/"; exit 1; }
+	$(BIN)/lamella train comparison --out runs/comparison
+	$(BIN)/lamella train cross-fit --out runs/cross-fit
+	$(BIN)/lamella evaluate reconstruction --networks runs/comparison
+	$(BIN)/lamella evaluate reader --networks runs/comparison
+	$(BIN)/lamella evaluate cross-visit --networks runs/cross-fit
+	$(BIN)/lamella evaluate training-speed
 
 docs: $(VENV)/.dev       ## the reference, from the docstrings, into build/docs
 	$(BIN)/python -W "ignore:The module specification" -m pdoc --docformat google -o build/docs $(MODULES)

@@ -83,6 +83,7 @@ class BlsGanRecipe:
         supervisor_learning_rates: likewise.
         real_fraction: part of the main stage's batches from real overlaps.
         pace: how the run goes.
+        authentic_as_in_code: the published code's target for real joints; False: the paper's.
         calibrated: fit the standard deviations of the exact variant on the joints that select.
     """
 
@@ -99,6 +100,7 @@ class BlsGanRecipe:
     supervisor_learning_rates: tuple[float, float] = (5e-4, 2e-5)
     real_fraction: float = 0.5
     pace: Pace = Pace(chunk_steps=500, patience_chunks=4)  # noqa: RUF009
+    authentic_as_in_code: bool = True
     calibrated: bool = False
 
 
@@ -298,7 +300,9 @@ def stages(recipe: BlsGanRecipe, learns_from: Ingredients) -> Iterable[Stage]:
                 else published_generator(pretraining=pretraining),
                 supervisor_objective=exact_supervisor
                 if exact
-                else published_supervisor(pretraining=pretraining),
+                else published_supervisor(
+                    pretraining=pretraining, authentic_as_in_code=recipe.authentic_as_in_code
+                ),
             )
 
 

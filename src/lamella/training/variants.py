@@ -60,10 +60,14 @@ def published_generator(*, pretraining: bool) -> Callable[..., Losses]:
     return lambda made, supervisor, batch: loss(made, supervisor, batch.joints())
 
 
-def published_supervisor(*, pretraining: bool) -> Callable[..., Losses]:
-    """Eq. 5 or Eq. 3 on an :class:`OverlapBatch`."""
+def published_supervisor(
+    *, pretraining: bool, authentic_as_in_code: bool = True
+) -> Callable[..., Losses]:
+    """Eq. 5 or Eq. 3 on an :class:`OverlapBatch`, with the code's target or the paper's."""
     loss = published.supervisor_pretraining_loss if pretraining else published.supervisor_loss
-    return lambda supervisor, made, batch: loss(supervisor, made, batch.joints())
+    return lambda supervisor, made, batch: loss(
+        supervisor, made, batch.joints(), authentic_as_in_code=authentic_as_in_code
+    )
 
 
 def exact_generator(made: ExactMade, supervisor: nn.Module | None, batch: OverlapBatch) -> Losses:

@@ -22,7 +22,8 @@ DICE_SMOOTHING = 1.0
 class JointBatch(NamedTuple):
     """Joints with their masks, and their true layers where they are known; maps are (B, H, W).
 
-    ``joint`` J; ``masks`` M, 0 or 1; ``truth`` the layer images L_g (zeros where unknown);
+    ``joint`` J; ``masks`` M, 0 or 1; ``truth`` the layer images L_g, without meaning where
+    unknown;
     ``known`` (B,) 1 where the truth is known.
     """
 
@@ -143,10 +144,12 @@ def supervisor_loss(
 
 
 def supervisor_pretraining_loss(
-    supervisor: nn.Module, made: Made, batch: JointBatch
+    supervisor: nn.Module, made: Made, batch: JointBatch, *, authentic_as_in_code: bool = True
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Eq. 5: Eq. 3 plus ``L_b(D(L_g), {M, M})``, of the samples whose layers are known."""
-    loss, parts = supervisor_loss(supervisor, made, batch)
+    loss, parts = supervisor_loss(
+        supervisor, made, batch, authentic_as_in_code=authentic_as_in_code
+    )
     known = batch.known[:, None, None]
     masks = Bones(*(mask * known for mask in batch.masks))
     truth = _trial(supervisor, batch.truth, masks, Verdict(masks, masks))

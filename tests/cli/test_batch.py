@@ -148,7 +148,7 @@ def test_resume_does_not_take_another_result_for_the_same(lamella, folder, joint
             joint("in/b.png", dim=0.9)
         ran = lamella("separate", folder, "-o", out, "--resume", *change)
         assert ran.code == ExitCode.BAD_INPUT
-        assert "made from another input, mask, spacing or weights" in ran.err
+        assert "made from another input, mask, spacing, method or weights" in ran.err
         assert stamps(out) == before
     assert lamella("separate", folder, "-o", out, "--resume", "--force").code == 1
     after = stamps(out)

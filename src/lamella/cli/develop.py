@@ -57,7 +57,7 @@ def train(
     name: str,
     *,
     data: Path | None = None,
-    out: Path | None = None,
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     options: TrainOptions = NO_CHOICES,
 ) -> int:
     """Train a network by its recipe; needs the extra ``train``.

@@ -49,6 +49,7 @@ bench: $(VENV)/.dev      ## the tables of the README; needs LAMELLA_DATA
 	$(BIN)/lamella evaluate segmentation --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate calibration --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate recomposition --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate cross-visit --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate speed
 
 bench-comparison: $(VENV)/.dev  ## train every separator (hours on two cores; resumes) and compare them

@@ -32,6 +32,7 @@ from lamella.io.datasets import JointRow, LoadedJoint, joint_rows
 from lamella.records import LamellaError, Radiograph
 
 NAME = "cross_visit"
+NAME_SHIPPED = "cross_visit_shipped"
 LIMIT = "beside the overlap"
 OURS = "exact"
 MANIFESTS = ("train.json", "dev.json")
@@ -74,11 +75,12 @@ def evaluate(data: Path, out: Path, networks: Path | None = None) -> str:
 
     Args:
         data: manifest; with ``networks``, the other one lies beside it.
-        out: folder for ``cross_visit.json`` and ``cross_visit.md``.
+        out: folder for ``cross_visit.json`` and ``.md``, ``cross_visit_shipped`` without networks.
         networks: what ``lamella train cross-fit`` wrote: ``fold-K/NAME/NAME.onnx``.
     """
     if networks is None:
-        return compare(same_for_all(standing_rows()), joint_rows(data), out)
+        rows = same_for_all(standing_rows())
+        return compare(rows, joint_rows(data), out, name=NAME_SHIPPED)
     images = [row for name in MANIFESTS for row in joint_rows(data.parent / name)]
     rows = same_for_all(classical_rows()) | fitted_rows(networks, images)
     return compare(rows, images, out, OURS)
@@ -107,6 +109,7 @@ def compare(
     images: Iterable[JointRow],
     out: Path,
     ours: str = LAMELLA,
+    name: str = NAME,
 ) -> str:
     """Judge rows on joints seen both ways; writes and returns the tables.
 
@@ -116,6 +119,7 @@ def compare(
         images: rows of one or more manifests.
         out: folder for the results.
         ours: the row all others are compared with.
+        name: of the files.
 
     Raises:
         LamellaError: no joint was seen both ways, or ``ours`` is no row.
@@ -136,7 +140,7 @@ def compare(
             if name != ours
         },
     }
-    return save(out, NAME, _plain(result), _tables(result, ours))
+    return save(out, name, _plain(result), _tables(result, ours))
 
 
 def same_for_all(rows: Mapping[str, Separator]) -> dict[str, SeparatorOf]:

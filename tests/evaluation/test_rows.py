@@ -6,13 +6,13 @@ from scipy import ndimage
 
 from lamella.evaluation.baselines import equal_split, no_separation
 from lamella.evaluation.rows import (
-    SMALLEST_K,
     equally_split,
     painted,
     shipped,
     soft_transmittance,
     standing_rows,
 )
+from lamella.physics.formation import SMALLEST_K
 from lamella.records import Radiograph
 
 SOFT = 0.3

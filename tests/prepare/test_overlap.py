@@ -16,6 +16,7 @@ from lamella.prepare.overlap import (
     closing,
     exchanged,
     layers_without_overlap,
+    window_around,
 )
 from lamella.records import LamellaError
 
@@ -262,3 +263,19 @@ def test_a_leaning_shaft_does_not_move_the_middle_of_its_end(known):
     made = exchanged(known, replace(known, masks=known.masks | {"upper": leaning}), "upper")
     assert made is not None
     assert made.soft.shape == known.soft.shape
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols"),
+    [((100, 120), (90, 160)), ((0, 5), (0, 8)), ((250, 256), (240, 256)), ((20, 190), (10, 200))],
+)
+def test_the_window_lies_in_the_image_and_holds_the_overlap(rows, cols):
+    overlap = np.zeros((256, 256), bool)
+    overlap[slice(*rows), slice(*cols)] = True
+    box = window_around(overlap, (176, 192))
+    assert overlap[box].shape == (176, 192)
+    assert overlap[box].sum() == overlap.sum()
+    free = [(part.start > 0) and (part.stop < 256) for part in box]
+    for part, span, centred in zip(box, (rows, cols), free, strict=True):
+        if centred:
+            assert (part.start + part.stop) / 2 == pytest.approx(sum(span) / 2, abs=1.0)

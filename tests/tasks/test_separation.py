@@ -8,11 +8,10 @@ from scipy import ndimage
 
 import joints
 import laws
-from lamella.physics.formation import bls_gan_composition
+from lamella.physics.formation import WIDEST_SHARE_SD, bls_gan_composition
 from lamella.physics.soft_tissue import FADE_MM, PENUMBRA_MM
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.tasks.separation import (
-    WIDEST_SD,
     separate_as_published,
     separate_joint,
     usable_masks,
@@ -275,7 +274,7 @@ def test_the_published_method_states_the_widest_uncertainty_in_the_overlap(overl
         joints.radiograph_of(overlapping), overlapping.masks, predict, "test"
     )
     overlap = overlapping.masks["upper"] & overlapping.masks["lower"]
-    assert (layers.share_sd[overlap] == WIDEST_SD).all()
+    assert (layers.share_sd[overlap] == WIDEST_SHARE_SD).all()
     assert (layers.share_sd[~overlap] == 0).all()
 
 

@@ -6,7 +6,7 @@ from scipy import ndimage
 
 import joints
 from lamella.physics.formation import absorbance
-from lamella.prepare.overlap import SMALLEST_OVERLAP_PX, KnownLayers
+from lamella.prepare.overlap import SMALLEST_OVERLAP_PX, KnownLayers, window_around
 from lamella.training import overlaps
 from lamella.training.overlaps import (
     GUESSED_OUT_PX,
@@ -24,7 +24,6 @@ from lamella.training.overlaps import (
     real_overlap,
     sample_of,
     taken_apart,
-    window_around,
 )
 from lamella.training.shares_data import phantom_layers
 
@@ -103,7 +102,7 @@ def test_maps_and_masks_come_in_their_order(overlapping, monkeypatch):
     known = phantom_layers(overlapping)
     observed = np.asarray(absorbance(overlapping.intensity, 1 / 255))
     sample = sample_of(known, observed, (NOBODY, NOBODY), np.random.default_rng(0))
-    box = window_around(known.overlap)
+    box = window_around(known.overlap, WINDOW_PX)
     maps, masks = maps_of(sample), masks_of(sample)
     np.testing.assert_allclose(maps["absorbance"], observed[box], atol=HALF)
     np.testing.assert_allclose(maps["true_soft"], known.soft[box], atol=HALF)
@@ -124,27 +123,11 @@ def test_masks_are_drawn_by_hand_and_either_overlap_counts(overlapping, monkeypa
     monkeypatch.setattr(overlaps, "GUESSED_FRACTION", 0.0)
     known = phantom_layers(overlapping)
     sample = sample_of(known, known.absorbance, (NOBODY, NOBODY), np.random.default_rng(0))
-    box, masks = window_around(known.overlap), masks_of(sample)
+    box, masks = window_around(known.overlap, WINDOW_PX), masks_of(sample)
     either = known.overlap | np.roll(known.overlap, 1, axis=1)
     np.testing.assert_array_equal(masks["overlap"], either[box])
     shifted = np.roll(known.masks["upper"], 1, axis=1)[box]
     np.testing.assert_array_equal(masks["upper_mask"], shifted)
-
-
-@pytest.mark.parametrize(
-    ("rows", "cols"),
-    [((100, 120), (90, 160)), ((0, 5), (0, 8)), ((250, 256), (240, 256)), ((20, 190), (10, 200))],
-)
-def test_the_window_lies_in_the_image_and_holds_the_overlap(rows, cols):
-    overlap = np.zeros((256, 256), bool)
-    overlap[slice(*rows), slice(*cols)] = True
-    box = window_around(overlap)
-    assert overlap[box].shape == WINDOW_PX
-    assert overlap[box].sum() == overlap.sum()
-    free = [(part.start > 0) and (part.stop < 256) for part in box]
-    for part, span, centred in zip(box, (rows, cols), free, strict=True):
-        if centred:
-            assert (part.start + part.stop) / 2 == pytest.approx(sum(span) / 2, abs=1.0)
 
 
 def test_the_other_hand_is_the_mirror_image(known):
@@ -185,7 +168,7 @@ def test_phantoms_show_nobody_and_are_left_out_when_apart(monkeypatch, apart, ov
 def test_a_real_overlap_is_unknown(overlapping):
     joint = joints.loaded(overlapping)
     sample = real_overlap(joint, 6)
-    box, maps = window_around(joint.upper & joint.lower), maps_of(sample)
+    box, maps = window_around(joint.upper & joint.lower, WINDOW_PX), maps_of(sample)
     assert not sample.known
     assert sample.joints == (6, 6)
     assert not maps["true_soft"].any()

@@ -7,9 +7,9 @@ image is filled from the part of the bone that is alone, the other bone being un
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from scipy import ndimage
 from skimage.restoration import inpaint_biharmonic
 
+from lamella.methods.inpainting.infer import hole_under
 from lamella.physics.formation import absorbance as absorbance_of
 from lamella.physics.formation import intensity, shares_of_present, split_by_shares
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
@@ -21,7 +21,6 @@ LayerImages = Callable[[Radiograph, Mapping[str, Mask]], list[Image]]
 """Radiograph and two masks, top bone first -> the two layer images, (row, col) each."""
 
 INPAINT_RADIUS_PX = 5
-MARGIN_PX = 3
 CONTEXT_PX = 16
 
 
@@ -64,9 +63,8 @@ def _each_bone(
     layers = []
     for name, mask in masks.items():
         others = np.any([other for key, other in masks.items() if key != name], axis=0)
-        overlap = mask & others
-        unknown = others & ndimage.binary_dilation(overlap, iterations=MARGIN_PX)
-        layers.append(np.where(overlap, fill(radiograph.pixels, unknown), radiograph.pixels))
+        painted = fill(radiograph.pixels, hole_under(mask, others))
+        layers.append(np.where(mask & others, painted, radiograph.pixels))
     return layers
 
 

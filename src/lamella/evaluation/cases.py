@@ -38,8 +38,7 @@ def closed_joints(manifest: Path, seed: int = SEED) -> Iterator[tuple[KnownLayer
         if joint.is_overlapping or mask_faults(joint.upper, joint.lower):
             continue
         rng = np.random.default_rng([seed, number])
-        radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
-        known = layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+        known = layers_without_overlap(joint.radiograph, joint.masks)
         choices = np.arange(CLOSING_PX[0], CLOSING_PX[1] + 1)
         for closing_px in rng.choice(choices, CLOSINGS_PER_JOINT, replace=False):
             made = closed(known, closing(("upper", "lower"), int(closing_px)))

@@ -29,7 +29,7 @@ from lamella.evaluation.trained import trained_rows
 from lamella.evaluation.visit_agreement import MEASURES, VisitAgreement, pooled, visit_agreement
 from lamella.evaluation.visits import FOLDS, fold_of_joint, joints_seen_both_ways
 from lamella.io.datasets import JointRow, LoadedJoint, joint_rows
-from lamella.records import LamellaError, Radiograph
+from lamella.records import LamellaError
 
 NAME = "cross_visit"
 NAME_SHIPPED = "cross_visit_shipped"
@@ -175,8 +175,7 @@ def measure(
 
 def separated(separator: Separator, visit: LoadedJoint) -> Separated:
     """Separate a visit with its own masks."""
-    radiograph = Radiograph(pixels=visit.pixels, grey_level=1 / 255)
-    return separator(radiograph, {"upper": visit.upper, "lower": visit.lower})
+    return separator(visit.radiograph, visit.masks)
 
 
 def by_joint(parts: Iterable[Compared], bones: Sequence[str] = BONES) -> ByJoint:

@@ -36,12 +36,12 @@ class NumberedJoint:
     @property
     def radiograph(self) -> Radiograph:
         """The joint as a radiograph of 8-bit grey levels."""
-        return Radiograph(pixels=self.joint.pixels, grey_level=1 / 255)
+        return self.joint.radiograph
 
     @property
     def masks(self) -> dict[str, Mask]:
         """Upper and lower bone."""
-        return {"upper": self.joint.upper, "lower": self.joint.lower}
+        return self.joint.masks
 
     @property
     def is_sound(self) -> bool:

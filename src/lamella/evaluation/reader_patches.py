@@ -135,7 +135,7 @@ def levelled(pair: Pair, patch: Patch) -> Patch:
 
 
 def _bones(number: int, joint: LoadedJoint) -> Iterator[BoneEnd]:
-    masks = reaching_border({"upper": joint.upper, "lower": joint.lower})
+    masks = reaching_border(joint.masks)
     for name, other in (("upper", "lower"), ("lower", "upper")):
         yield BoneEnd(
             joint=joint.row.joint,

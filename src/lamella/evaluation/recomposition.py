@@ -7,7 +7,7 @@ from rich.progress import track
 
 from lamella.evaluation.results import markdown_table, save
 from lamella.io.datasets import joint_rows, load_joint, mask_faults
-from lamella.records import LamellaError, Radiograph
+from lamella.records import LamellaError
 from lamella.zoo.verbs import separate
 
 BOUND = 1e-5
@@ -26,10 +26,9 @@ def evaluate(data: Path, out: Path) -> str:
     residuals, saturated, refused = [], {}, {}
     for row in track(joint_rows(data), "recomposing"):
         joint = load_joint(row)
-        radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
         name = f"{row.joint}/{row.image.stem}"
         try:
-            layers = separate(radiograph, {"upper": joint.upper, "lower": joint.lower})
+            layers = separate(joint.radiograph, joint.masks)
         except LamellaError as error:
             faults = ", ".join(mask_faults(joint.upper, joint.lower)) or "masks look sound"
             refused[name] = f"{error} ({faults})"

@@ -12,6 +12,7 @@ from lamella.evaluation.baselines import (
     opencv_inpainting,
 )
 from lamella.physics.formation import (
+    SMALLEST_K,
     absorbance,
     bls_gan_composition,
     intensity,
@@ -24,7 +25,6 @@ from lamella.tasks.separation import separate_joint
 from lamella.types import Absorbance, BoneStack, Image, Mask
 from lamella.zoo.verbs import separate
 
-SMALLEST_K = 0.05
 LAMELLA = "Lamella"
 SHIPPED_BLS_GAN = "BLS-GAN, shipped"
 

@@ -17,7 +17,7 @@ from lamella.io.datasets import (
     mask_faults,
 )
 from lamella.prepare.masks import reaching_border
-from lamella.records import BoneMasks, Radiograph
+from lamella.records import BoneMasks
 from lamella.types import Mask
 from lamella.zoo.verbs import segment
 
@@ -46,7 +46,7 @@ def score(joint: LoadedJoint, found: BoneMasks) -> Row:
     """
     if found.refused is not None:
         return {"refused": 1.0, "confidence": found.confidence}
-    truth = {"upper": joint.upper, "lower": joint.lower}
+    truth = joint.masks
     row = {"refused": 0.0, "confidence": found.confidence}
     continued, expected = reaching_border(found), reaching_border(truth)
     for name, true in truth.items():
@@ -71,7 +71,7 @@ def evaluate(data: Path, out: Path) -> str:
     flagged: list[dict[str, Any]] = []
     for joint_row in track(joint_rows(data), "segmenting"):
         joint = load_joint(joint_row)
-        found = segment(Radiograph(pixels=joint.pixels, grey_level=1 / 255))
+        found = segment(joint.radiograph)
         faults = mask_faults(joint.upper, joint.lower)
         (doubtful if faults else sound).append(score(joint, found))
         if faults:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from lamella.evaluation.rows import Separated, Separator, painted, standing_rows
 from lamella.methods.bls_gan.infer import layer_images
@@ -17,6 +17,7 @@ from lamella.prepare.scene import scene
 from lamella.records import LamellaError, Radiograph
 from lamella.tasks.separation import separate_joint
 from lamella.types import Absorbance, BoneStack, Image, Mask
+from lamella.zoo.models import opened, run_session
 
 Runner = Callable[[np.ndarray], tuple[np.ndarray, ...]]
 
@@ -51,19 +52,7 @@ def trained(card: Path) -> Separator:
     kind = json.loads(card.read_text(encoding="utf-8")).get("kind")
     if kind not in _KINDS:
         raise LamellaError(f"{card.name}: expected one of {', '.join(_KINDS)}, got {kind!r}")
-    return _KINDS[kind](_runner(card.with_suffix(".onnx")))
-
-
-def _runner(path: Path) -> Runner:
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-    def run(batch: np.ndarray) -> tuple[np.ndarray, ...]:
-        outputs = session.run(None, {"input": np.ascontiguousarray(batch, np.float32)})
-        return tuple(np.asarray(output) for output in outputs)
-
-    return run
+    return _KINDS[kind](partial(run_session, opened(card.with_suffix(".onnx").read_bytes())))
 
 
 def _shares(runner: Runner) -> Separator:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from lamella.records import LamellaError
+from lamella.records import LamellaError, Radiograph
 from lamella.types import Image, Mask
 
+GREY_LEVEL = 1.0 / 255.0
 OVERLAPPING_PX = 20
 SAME_BONE_IOU = 0.5
 IMPLAUSIBLE_OVERLAP_FRACTION = 0.137
@@ -57,6 +58,16 @@ class LoadedJoint:
     pixels: Image
     upper: Mask
     lower: Mask
+
+    @property
+    def radiograph(self) -> Radiograph:
+        """The image as a radiograph of 8-bit grey levels, its spacing unknown."""
+        return Radiograph(pixels=self.pixels, grey_level=GREY_LEVEL)
+
+    @property
+    def masks(self) -> dict[str, Mask]:
+        """Both masks by the bone's name, (row, col) each, the upper one first."""
+        return {"upper": self.upper, "lower": self.lower}
 
     @property
     def overlap_px(self) -> int:

@@ -11,6 +11,11 @@ from lamella.types import Array
 
 SMALLEST_PRESENCE = 1e-12
 LOWEST_SCORE = -1e9
+SMALLEST_K = 0.05
+"""Transmittance below which a layer image is not divided by it (Eq. 1)."""
+
+WIDEST_SHARE_SD = 0.5
+"""No quantity in [0, 1] has a larger standard deviation (Popoviciu 1935)."""
 
 
 def absorbance(intensity: Array, grey_level: float) -> Array:

@@ -163,6 +163,22 @@ def exchanged(known: KnownLayers, other: KnownLayers, name: str) -> KnownLayers 
     return _cropped(swapped, inside)
 
 
+def window_around(overlap: Mask, size_px: tuple[int, int]) -> tuple[slice, slice]:
+    """A window of a size with the overlap near its middle, inside the image.
+
+    Args:
+        overlap: (row, col), at least one pixel.
+        size_px: rows and columns of the window, at most the image's.
+    """
+    spans = []
+    for axis, length in enumerate(size_px):
+        occupied = np.flatnonzero(overlap.any(axis=1 - axis))
+        middle = (int(occupied[0]) + int(occupied[-1])) // 2
+        first = int(np.clip(middle - length // 2, 0, overlap.shape[axis] - length))
+        spans.append(slice(first, first + length))
+    return spans[0], spans[1]
+
+
 def _articular_end(mask: Mask, is_top: bool) -> tuple[int, int]:
     """Row of a bone's end at the joint and the middle column of its last ``END_ROWS_PX`` rows."""
     rows = np.flatnonzero(mask.any(axis=1))

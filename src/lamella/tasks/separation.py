@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamella.physics.formation import absorbance, shares_of_present, split_by_shares
+from lamella.physics.formation import (
+    WIDEST_SHARE_SD,
+    absorbance,
+    shares_of_present,
+    split_by_shares,
+)
 from lamella.physics.soft_tissue import matte
 from lamella.prepare.grid import JointGrid, NetworkImage, NetworkMask, NetworkStack
 from lamella.prepare.masks import by_height, outline_agreement, reaching_border
@@ -22,7 +27,6 @@ Prediction = Callable[[Image, Sequence[Mask]], tuple[BoneStack, float]]
 and k, the transmittance of the soft tissue."""
 
 BONES = 2
-WIDEST_SD = 0.5
 LEAST_OUTLINE_AGREEMENT = 0.8
 
 
@@ -88,7 +92,7 @@ def separate_as_published(
         bone_absorbance=dict(zip(joint.names, bones, strict=True)),
         masks=joint.given,
         radiograph=radiograph,
-        share_sd=np.where(stack.all(axis=0), np.float32(WIDEST_SD), np.float32(0.0)),
+        share_sd=np.where(stack.all(axis=0), np.float32(WIDEST_SHARE_SD), np.float32(0.0)),
         method=method,
     )
 

@@ -13,7 +13,6 @@ from lamella.io.datasets import LoadedJoint
 from lamella.methods.bones.infer import normalised
 from lamella.methods.bones.objective import BonesBatch
 from lamella.prepare.overlap import closed, closing, layers_without_overlap
-from lamella.records import Radiograph
 
 SIDE_PX = 256
 
@@ -80,8 +79,7 @@ def closed_on_purpose(
     """
     for number, joint in enumerate(joints):
         rng = np.random.default_rng([seed, 5, number])
-        radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
-        known = layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+        known = layers_without_overlap(joint.radiograph, joint.masks)
         for _ in range(count):
             made = closed(known, closing(("upper", "lower"), int(rng.integers(4, 27))))
             rows, cols = joint.pixels.shape

@@ -20,7 +20,6 @@ from lamella.prepare.overlap import (
     layers_without_overlap,
 )
 from lamella.prepare.scene import scene
-from lamella.records import Radiograph
 
 CLOSINGS = 4
 LARGEST_CLOSING_PX = 24
@@ -36,8 +35,7 @@ def fitted_calibration(network: nn.Module, joints: Sequence[LoadedJoint], seed: 
     measured = []
     for number, joint in enumerate(track(joints, "calibrating")):
         rng = np.random.default_rng([seed, 11, number])
-        radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
-        known = layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+        known = layers_without_overlap(joint.radiograph, joint.masks)
         for _ in range(CLOSINGS):
             closing_px = int(rng.integers(2, LARGEST_CLOSING_PX + 1))
             made = closed(known, closing(("upper", "lower"), closing_px))

@@ -26,9 +26,9 @@ from lamella.prepare.overlap import (
     closed,
     exchanged,
     layers_without_overlap,
+    window_around,
 )
 from lamella.prepare.scene import scene
-from lamella.records import Radiograph
 from lamella.training.shares_data import drawn_by_hand, phantom_layers, random_motions
 from lamella.types import Absorbance, Mask
 
@@ -124,8 +124,7 @@ class OverlapPool:
 
 def taken_apart(joint: LoadedJoint) -> KnownLayers:
     """Layers of a joint without overlap."""
-    radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
-    return layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+    return layers_without_overlap(joint.radiograph, joint.masks)
 
 
 def closings(
@@ -173,7 +172,7 @@ def phantom_overlap(seed: Sequence[int]) -> list[Overlap]:
 
 def real_overlap(joint: LoadedJoint, number: int) -> Overlap:
     """A joint that overlaps in reality: its layers are unknown."""
-    masks = reaching_border({"upper": joint.upper, "lower": joint.lower})
+    masks = reaching_border(joint.masks)
     observed = np.asarray(absorbance(joint.pixels, 1 / 255))
     stack = [masks[name] for name in by_height(masks)]
     unknown = np.zeros_like(observed)
@@ -228,7 +227,7 @@ def _sample(
     numbers: tuple[int, int],
 ) -> Overlap:
     seen = scene(observed, masks, NOMINAL_SPACING_MM)
-    box = window_around(overlap)
+    box = window_around(overlap, WINDOW_PX)
     maps = [seen.absorbance, seen.soft, *seen.mattes, seen.correction_window(), *truth]
     return Overlap(
         maps=np.stack([each[box] for each in maps]).astype(np.float16),
@@ -237,14 +236,3 @@ def _sample(
         known=bool(truth[0].any()),
         joints=numbers,
     )
-
-
-def window_around(overlap: Mask) -> tuple[slice, slice]:
-    """The part of an image that is kept, ``WINDOW_PX`` with the overlap near its middle."""
-    spans = []
-    for axis, length in enumerate(WINDOW_PX):
-        occupied = np.flatnonzero(overlap.any(axis=1 - axis))
-        middle = (int(occupied[0]) + int(occupied[-1])) // 2
-        first = int(np.clip(middle - length // 2, 0, overlap.shape[axis] - length))
-        spans.append(slice(first, first + length))
-    return spans[0], spans[1]

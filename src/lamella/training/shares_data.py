@@ -22,9 +22,9 @@ from lamella.prepare.overlap import (
     closed,
     closing,
     layers_without_overlap,
+    window_around,
 )
 from lamella.prepare.scene import Scene, scene
-from lamella.records import Radiograph
 from lamella.types import Absorbance, Mask
 
 WINDOW_PX = (128, 224)
@@ -57,8 +57,7 @@ def closed_samples(
     joint: LoadedJoint, count: int, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray, float]]:
     """Up to ``count`` overlaps made from one joint without overlap (random closing and motion)."""
-    radiograph = Radiograph(pixels=joint.pixels, grey_level=1 / 255)
-    known = layers_without_overlap(radiograph, {"upper": joint.upper, "lower": joint.lower})
+    known = layers_without_overlap(joint.radiograph, joint.masks)
     samples = []
     for _ in range(count):
         made = closed(known, random_motions(rng))
@@ -105,7 +104,7 @@ def sample_of(
     masks = [drawn_by_hand(known.masks[name], rng) for name in names]
     seen = scene(observed, masks, NOMINAL_SPACING_MM)
     maps = np.stack(_fields(seen, known, names[0]))
-    box = _window(known.overlap)
+    box = window_around(known.overlap, WINDOW_PX)
     overlap = known.masks[names[0]] & known.masks[names[1]]
     return maps[:, box[0], box[1]].astype(np.float16), overlap[box], seen.scale
 
@@ -189,13 +188,3 @@ def drawn_by_hand(mask: Mask, rng: np.random.Generator) -> Mask:
     if choice < 0.92:
         return np.asarray(ndimage.binary_erosion(mask, border_value=1))
     return np.roll(mask, tuple(rng.integers(-1, 2, size=2)), axis=(0, 1))
-
-
-def _window(overlap: Mask) -> tuple[slice, slice]:
-    spans = []
-    for axis, length in enumerate(WINDOW_PX):
-        occupied = np.flatnonzero(overlap.any(axis=1 - axis))
-        middle = (int(occupied[0]) + int(occupied[-1])) // 2
-        first = int(np.clip(middle - length // 2, 0, overlap.shape[axis] - length))
-        spans.append(slice(first, first + length))
-    return spans[0], spans[1]

@@ -17,13 +17,12 @@ from lamella.methods.bls_gan.networks import Bones
 from lamella.methods.shares.objective import SharesLayers, layers_loss, layers_of
 from lamella.physics.formation import intensity
 from lamella.training.bls_gan_data import OverlapBatch, whole_batch
+from lamella.training.contest import Losses
 from lamella.training.overlaps import OverlapPool
 
 ADVERSARY_WEIGHT = 0.1
 JUDGED_TOGETHER = 8
 PANEL_ROWS = 4
-
-Losses = tuple[Tensor, dict[str, Tensor]]
 
 
 class ExactMade(NamedTuple):

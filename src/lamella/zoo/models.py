@@ -49,6 +49,11 @@ def session(name: str) -> onnxruntime.InferenceSession:
             f"the weights of {name!r} are damaged (SHA-256 {found[:12]}, expected "
             f"{expected[:12]}): install the package again"
         )
+    return opened(weights)
+
+
+def opened(weights: bytes) -> onnxruntime.InferenceSession:
+    """An ONNX network ready to run on the CPU."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # Idle threads that spin would take the cores from the linear algebra that follows.
@@ -57,8 +62,13 @@ def session(name: str) -> onnxruntime.InferenceSession:
 
 
 def run(name: str, batch: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Run a network on a batch (B, channel, row, col), float32."""
-    outputs = session(name).run(None, {"input": np.ascontiguousarray(batch, np.float32)})
+    """Run a shipped network on a batch (B, channel, row, col), float32."""
+    return run_session(session(name), batch)
+
+
+def run_session(network: onnxruntime.InferenceSession, batch: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Run an opened network on a batch (B, channel, row, col), float32: one array per output."""
+    outputs = network.run(None, {"input": np.ascontiguousarray(batch, np.float32)})
     return tuple(np.asarray(output) for output in outputs)
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from lamella.methods.bls_gan.infer import LARGEST_LAYER, SMALLEST_K, layer_images
+from lamella.methods.bls_gan.infer import LARGEST_LAYER, layer_images
 from lamella.methods.bls_gan.networks import BlsGan
 from lamella.nets.backbones import backbone
+from lamella.physics.formation import SMALLEST_K
 
 ROWS, COLS = 37, 50
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from lamella.physics.formation import SMALLEST_K
 from lamella.types import BoneStack, Image, Mask
 
 BlsGanRunner = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """J and both masks (B, 3, H, W) -> layer images (B, 2, H, W), k (B,)."""
 
 PX_MULTIPLE = 16
-SMALLEST_K = 0.05
 LARGEST_LAYER = 1.0 - 1e-4
 
 

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lamella.methods.bls_gan.networks import Bones, Verdict
-from lamella.physics.formation import intensity
+from lamella.physics.formation import SMALLEST_K, intensity
 
 SMALLEST_MSE = 1e-12
-SMALLEST_K = 0.05
 DICE_SMOOTHING = 1.0
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from lamella.methods.shares.calibrate import Calibration
-from lamella.physics.formation import shares_of_present
+from lamella.physics.formation import WIDEST_SHARE_SD, shares_of_present
 from lamella.prepare.scene import Scene
 from lamella.types import Absorbance, BoneStack, Image, Mask
 
@@ -14,7 +14,6 @@ SharesRunner = Callable[[np.ndarray], np.ndarray]
 
 PX_MULTIPLE = 16
 CONTEXT_PX = 40
-WIDEST_SD = 0.5
 
 
 def separate_scene(
@@ -43,7 +42,7 @@ def separate_scene(
     shares = shares_of_present(logits, joint.mattes)
     spread = spread_of_layers(joint.absorbance, soft, shares)
     factor = calibration.factor(share_sd * spread, joint.overlap_px)
-    return soft, shares, np.minimum(share_sd * factor, WIDEST_SD)
+    return soft, shares, np.minimum(share_sd * factor, WIDEST_SHARE_SD)
 
 
 def spread_of_layers(absorbance: Absorbance, soft: Absorbance, shares: BoneStack) -> Image:

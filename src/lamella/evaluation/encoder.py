@@ -30,7 +30,7 @@ from lamella.evaluation.distances import (
 )
 from lamella.methods.bones.infer import normalised
 from lamella.types import Image, Mask
-from lamella.zoo.models import card, session
+from lamella.zoo.models import card, opened, session
 
 NETWORK = "bones"
 CROP_PX = 96
@@ -207,12 +207,7 @@ def _bottom_session() -> onnxruntime.InferenceSession:
     bottom = next(node.input[0] for node in model.graph.node if node.op_type == "ReduceMean")
     del model.graph.output[:]
     model.graph.output.append(onnx.helper.make_tensor_value_info(bottom, TensorProto.FLOAT, None))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return opened(model.SerializeToString())
 
 
 def _averaged(maps: Float[np.ndarray, "channels rows cols"], inside: np.ndarray) -> Feature:

@@ -23,6 +23,7 @@ from lamella.training.calibration import fitted_calibration
 from lamella.training.export import load_weights
 from lamella.training.loop import seeded
 from lamella.training.material import Amounts, Material
+from lamella.training.overlaps import OverlapPool
 from lamella.training.processes import allotted, is_first
 from lamella.training.publish import Release, keep_recipe, plain, release
 from lamella.training.variants import (
@@ -250,9 +251,7 @@ def contest_of(recipe: BlsGanRecipe, learns_from: Ingredients) -> Contest:
     """Networks, stages and judge of a recipe."""
     variant = VARIANTS[recipe.variant]
     make = exact_made if variant.exact else published_made
-    pool, selecting = learns_from.judged[0].judged, learns_from.judged[1]
-    at = pool.of_joints(selecting)
-    at = at[:: max(1, len(at) // MOST_JUDGED)]
+    pool, at = judging(learns_from)
     seed = recipe.pace.seed
     return Contest(
         generator=seeded(partial(generator, recipe), seed),
@@ -264,6 +263,13 @@ def contest_of(recipe: BlsGanRecipe, learns_from: Ingredients) -> Contest:
         panels=sample_panel(pool, at, make),
         pace=recipe.pace,
     )
+
+
+def judging(learns_from: Ingredients) -> tuple[OverlapPool, np.ndarray]:
+    """The pool that judges a run, and the indices (sample,) of what is judged of it."""
+    material, selecting = learns_from.judged
+    at = material.judged.of_joints(selecting)
+    return material.judged, at[:: max(1, len(at) // MOST_JUDGED)]
 
 
 def generator(recipe: BlsGanRecipe) -> nn.Module:

@@ -30,11 +30,12 @@ from lamella.methods.inpainting.objective import (
 )
 from lamella.physics.formation import intensity
 from lamella.recipes import bls_gan
-from lamella.recipes.bls_gan import MOST_JUDGED, BlsGanRecipe, Ingredients, ingredients, shortened
+from lamella.recipes.bls_gan import BlsGanRecipe, Ingredients, ingredients, judging, shortened
 from lamella.records import LamellaError
 from lamella.training.adversarial import Contest, Stage, compete
 from lamella.training.bls_gan_data import OverlapBatch
 from lamella.training.loop import seeded
+from lamella.training.processes import is_first
 from lamella.training.publish import Release, keep_recipe, plain, release
 from lamella.training.variants import layer_psnr, sample_panel
 
@@ -128,14 +129,14 @@ def run(recipe: InpaintingRecipe, learns_from: Ingredients, out: Path) -> Path:
     keep_recipe(told(recipe), out)
     contest = contest_of(recipe, learns_from)
     network = compete(contest, out)
-    return release(network, out, _release(recipe, contest.validate(network)))
+    if is_first():
+        release(network, out, _release(recipe, contest.validate(network)))
+    return out / "inpainting.json"
 
 
 def contest_of(recipe: InpaintingRecipe, learns_from: Ingredients) -> Contest:
     """Networks, stages and judge of a recipe."""
-    pool, selecting = learns_from.judged[0].judged, learns_from.judged[1]
-    at = pool.of_joints(selecting)
-    at = at[:: max(1, len(at) // MOST_JUDGED)]
+    pool, at = judging(learns_from)
     pace = recipe.budget.pace
     return Contest(
         generator=seeded(partial(InpaintingNetwork, recipe.widths), pace.seed),

@@ -29,6 +29,7 @@ from lamella.recipes.bls_gan import (
     train,
 )
 from lamella.records import LamellaError
+from lamella.training import ingredients as training_ingredients
 from lamella.training.bls_gan_data import Drawer
 from lamella.training.export import load_weights
 from lamella.training.overlaps import NOBODY
@@ -251,7 +252,7 @@ def test_the_selecting_joints_do_not_train_and_alone_judge(data, learns_from, mo
         judges.append((pool, at))
         return real(pool, at, make)
 
-    monkeypatch.setattr(bls_gan, "Drawer", drawer)
+    monkeypatch.setattr(training_ingredients, "Drawer", drawer)
     monkeypatch.setattr(bls_gan, "layer_psnr", judge)
     contest_of(tiny(data), learns_from)
     for made in drawers:

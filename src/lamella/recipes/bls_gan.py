@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from lamella.io.write import sha256_of
@@ -18,12 +17,12 @@ from lamella.methods.shares.networks import SharesNetwork, SharesOf
 from lamella.nets.backbones import LIGHT_WIDTHS, Backbone, backbone
 from lamella.records import LamellaError
 from lamella.training.adversarial import Contest, Pace, Stage, compete
-from lamella.training.bls_gan_data import Drawer, Drawing
+from lamella.training.bls_gan_data import Drawing
 from lamella.training.calibration import fitted_calibration
 from lamella.training.export import load_weights
+from lamella.training.ingredients import Ingredients, drawer, judging
 from lamella.training.loop import seeded
 from lamella.training.material import Amounts, Material
-from lamella.training.overlaps import OverlapPool
 from lamella.training.processes import allotted, is_first
 from lamella.training.publish import Release, keep_recipe, plain, release
 from lamella.training.variants import (
@@ -36,8 +35,6 @@ from lamella.training.variants import (
     published_supervisor,
     sample_panel,
 )
-
-MOST_JUDGED = 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,19 +149,6 @@ def full(data: Path) -> BlsGanRecipe:
 RECIPES: dict[str, Callable[[Path], BlsGanRecipe]] = {"tiny": tiny, "cpu": cpu, "full": full}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ingredients:
-    """What a run learns from and is judged by.
-
-    Args:
-        materials: pools of one or two manifests with the joints of each that train.
-        judged: pool with known layers and the samples of it that select.
-    """
-
-    materials: tuple[tuple[Material, set[int]], ...]
-    judged: tuple[Material, set[int]]
-
-
 def train(
     data: Path,
     out: Path,
@@ -265,13 +249,6 @@ def contest_of(recipe: BlsGanRecipe, learns_from: Ingredients) -> Contest:
     )
 
 
-def judging(learns_from: Ingredients) -> tuple[OverlapPool, np.ndarray]:
-    """The pool that judges a run, and the indices (sample,) of what is judged of it."""
-    material, selecting = learns_from.judged
-    at = material.judged.of_joints(selecting)
-    return material.judged, at[:: max(1, len(at) // MOST_JUDGED)]
-
-
 def generator(recipe: BlsGanRecipe) -> nn.Module:
     """The network that separates: with the reconstructor, or of shares."""
     variant = VARIANTS[recipe.variant]
@@ -293,12 +270,16 @@ def stages(recipe: BlsGanRecipe, learns_from: Ingredients) -> Iterable[Stage]:
     for number, name in enumerate(("pre-training", "main")):
         if steps[number]:
             pretraining = number == 0
-            real = 0.0 if pretraining else recipe.real_fraction
+            drawing = Drawing(
+                size=recipe.batch,
+                crop_px=recipe.crop_px,
+                real_fraction=0.0 if pretraining else recipe.real_fraction,
+            )
             exact = variant.exact
             yield Stage(
                 name=name,
                 steps=steps[number],
-                batches=_drawer(recipe, learns_from, real),
+                batches=drawer(learns_from, drawing),
                 learning_rate=rates[number],
                 supervisor_learning_rate=supervisor_rates[number],
                 generator_objective=exact_generator
@@ -310,29 +291,6 @@ def stages(recipe: BlsGanRecipe, learns_from: Ingredients) -> Iterable[Stage]:
                     pretraining=pretraining, authentic_as_in_code=recipe.authentic_as_in_code
                 ),
             )
-
-
-def _drawer(recipe: BlsGanRecipe, learns_from: Ingredients, real: float) -> Callable[..., Any]:
-    drawers = [
-        Drawer(
-            closed=material.closed,
-            closed_at=material.closed.of_joints(joints),
-            real=material.real,
-            real_at=material.real.of_joints(joints),
-            drawing=Drawing(size=recipe.batch, crop_px=recipe.crop_px, real_fraction=real),
-        )
-        for material, joints in learns_from.materials
-    ]
-    amounts = np.array([len(drawer.closed_at) for drawer in drawers], float)
-    if not amounts.sum():
-        raise LamellaError(
-            "no overlap to train on: the data needs joints whose bones lie apart, to be closed"
-        )
-
-    def draw(rng: np.random.Generator) -> Any:
-        return drawers[int(rng.choice(len(drawers), p=amounts / amounts.sum()))](rng)
-
-    return draw
 
 
 def _release(recipe: BlsGanRecipe, held_out: dict[str, float], extra: dict[str, Any]) -> Release:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lamella.io.datasets import JointRow, joint_grouped_fold, joint_rows
 from lamella.recipes import bls_gan, inpainting
-from lamella.recipes.bls_gan import BlsGanRecipe, Ingredients, shortened
+from lamella.recipes.bls_gan import BlsGanRecipe, shortened
 from lamella.recipes.inpainting import InpaintingRecipe
+from lamella.training.ingredients import Ingredients
 from lamella.training.material import Material
 
 ABLATION_STEPS = 450

@@ -30,10 +30,11 @@ from lamella.methods.inpainting.objective import (
 )
 from lamella.physics.formation import intensity
 from lamella.recipes import bls_gan
-from lamella.recipes.bls_gan import BlsGanRecipe, Ingredients, ingredients, judging, shortened
+from lamella.recipes.bls_gan import BlsGanRecipe, ingredients, shortened
 from lamella.records import LamellaError
 from lamella.training.adversarial import Contest, Stage, compete
 from lamella.training.bls_gan_data import OverlapBatch
+from lamella.training.ingredients import Ingredients, judging
 from lamella.training.loop import seeded
 from lamella.training.processes import is_first
 from lamella.training.publish import Release, keep_recipe, plain, release

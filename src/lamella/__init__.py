@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from lamella.io import read as read
     from lamella.io import read_mask as read_mask
     from lamella.records import BoneMasks as BoneMasks
+    from lamella.records import JointSpace as JointSpace
     from lamella.records import LamellaError as LamellaError
     from lamella.records import Layers as Layers
     from lamella.records import Radiograph as Radiograph
+    from lamella.records import SyntheticJoint as SyntheticJoint
+    from lamella.zoo.verbs import adjustable as adjustable
+    from lamella.zoo.verbs import joint_space as joint_space
     from lamella.zoo.verbs import segment as segment
     from lamella.zoo.verbs import separate as separate
+    from lamella.zoo.verbs import synthesize as synthesize
 
 __version__ = "0.1.0"
 
@@ -29,10 +34,15 @@ _HOMES = {
     "read_mask": "lamella.io",
     "BoneMasks": "lamella.records",
     "LamellaError": "lamella.records",
+    "JointSpace": "lamella.records",
     "Layers": "lamella.records",
     "Radiograph": "lamella.records",
+    "SyntheticJoint": "lamella.records",
+    "adjustable": "lamella.zoo.verbs",
+    "joint_space": "lamella.zoo.verbs",
     "segment": "lamella.zoo.verbs",
     "separate": "lamella.zoo.verbs",
+    "synthesize": "lamella.zoo.verbs",
 }
 
 __all__ = [*_HOMES, "__version__"]

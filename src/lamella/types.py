@@ -25,3 +25,9 @@ BoneStack = Float[np.ndarray, "bones rows cols"]
 
 Array = Any
 """A NumPy array or a torch tensor: functions that take it follow the array API."""
+
+Points = Float[np.ndarray, "points 2"]
+"""Places in an image at sub-pixel precision, each (row, col); (0, 0) is a pixel's centre."""
+
+Profile = Float[np.ndarray, "places"]
+"""One value per place along a line."""

@@ -1,40 +1,13 @@
 """Rigid motion of layers, and millimetres."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
 from lamella.records import LamellaError
+from lamella.records import RigidMotion as RigidMotion
 from lamella.types import Absorbance, Mask
-
-
-@dataclass(frozen=True, kw_only=True)
-class RigidMotion:
-    """A motion in the image plane.
-
-    Args:
-        down_px: translation along rows, positive downwards.
-        right_px: translation along columns, positive to the right.
-        rotation_deg: counter-clockwise as seen on the screen, about ``centre_px``.
-        centre_px: (row, col) of the centre of rotation; the image centre when None.
-    """
-
-    down_px: float = 0.0
-    right_px: float = 0.0
-    rotation_deg: float = 0.0
-    centre_px: tuple[float, float] | None = None
-
-    @property
-    def is_still(self) -> bool:
-        """True when nothing moves."""
-        return self.down_px == 0 and self.right_px == 0 and self.rotation_deg == 0
-
-    @property
-    def is_by_whole_pixels(self) -> bool:
-        """True when pixels keep their values and only change places."""
-        whole = float(self.down_px).is_integer() and float(self.right_px).is_integer()
-        return whole and self.rotation_deg == 0
 
 
 def move(layer: Absorbance, motion: RigidMotion, order: int = 3) -> Absorbance:
@@ -53,13 +26,9 @@ def move(layer: Absorbance, motion: RigidMotion, order: int = 3) -> Absorbance:
     """
     if motion.is_still:
         return np.asarray(layer, dtype=np.float32)
-    turn_rad = np.deg2rad(motion.rotation_deg)
-    cosine, sine = np.cos(turn_rad), np.sin(turn_rad)
-    inverse = np.array([[cosine, sine], [-sine, cosine]])
     rows, cols = layer.shape
-    centre = np.array(motion.centre_px or ((rows - 1) / 2, (cols - 1) / 2))
-    moved_centre = centre + np.array([motion.down_px, motion.right_px])
-    offset = centre - inverse @ moved_centre
+    centre = motion.centre_px or ((rows - 1) / 2, (cols - 1) / 2)
+    inverse, offset = replace(motion, centre_px=centre).inverse_affine()
     spline = 0 if motion.is_by_whole_pixels else order
     moved = ndimage.affine_transform(
         np.asarray(layer, np.float64), inverse, offset, order=spline, mode="grid-constant"

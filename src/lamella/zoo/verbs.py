@@ -10,9 +10,18 @@ from lamella.methods.bones.infer import BonesEstimate, estimate_bones
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.infer import separate_scene
 from lamella.prepare.scene import scene
-from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
+from lamella.records import (
+    BoneMasks,
+    JointSpace,
+    LamellaError,
+    Layers,
+    Radiograph,
+    SyntheticJoint,
+)
+from lamella.tasks.joint_width import DRAWN, OutlineError, measure_joint_space
 from lamella.tasks.segmentation import segment_joint
-from lamella.tasks.separation import separate_as_published, separate_joint
+from lamella.tasks.separation import separate_as_published, separate_joint, usable_masks
+from lamella.tasks.synthesis import AdjustableJoint
 from lamella.types import Absorbance, BoneStack, Image, Mask
 from lamella.zoo import models
 
@@ -71,6 +80,85 @@ def separate(
     if method == BLS_GAN:
         return separate_as_published(radiograph, found, _predict, f"bls-gan {_short_sha(BLS_GAN)}")
     return separate_joint(radiograph, found, _estimate, f"{SHARES} {_short_sha(SHARES)}")
+
+
+def joint_space(radiograph: Radiograph, masks: Mapping[str, Mask] | None = None) -> JointSpace:
+    """Measure the joint space: width, minimum, area, contact, with their uncertainty.
+
+    Args:
+        radiograph: one finger joint.
+        masks: name -> bool (row, col) of both bones; segmented when absent.
+
+    Raises:
+        LamellaError: an image that segmentation refuses; masks that are no joint's
+            (:func:`lamella.tasks.joint_width.measure_joint_space`).
+
+    Example:
+        >>> import lamella
+        >>> from lamella.physics.phantoms import joint_phantom
+        >>> phantom = joint_phantom()
+        >>> radiograph = lamella.Radiograph(pixels=phantom.intensity, pixel_spacing_mm=0.082)
+        >>> abs(lamella.joint_space(radiograph, phantom.masks).jsw_mm - phantom.jsw_mm) < 0.1
+        True
+    """
+    _refuse_bare_array(radiograph)
+    found = usable_masks(radiograph, segment(radiograph) if masks is None else masks)
+    spacing_mm, source = radiograph.pixel_spacing_mm, radiograph.spacing_source
+    return measure_joint_space(found, spacing_mm, outline_error(found), source)
+
+
+def synthesize(
+    layers: Layers | AdjustableJoint,
+    jsw_mm: float | None = None,
+    shift_mm: float = 0.0,
+    rotation_deg: float = 0.0,
+) -> SyntheticJoint:
+    """Put a joint together again at another joint space width. Research use only.
+
+    Args:
+        layers: as :func:`separate` gives them; or an :class:`AdjustableJoint` made of them once,
+            from which many joints come fast.
+        jsw_mm: wanted width, mm, negative to overlap; None: the bones keep their distance.
+        shift_mm: of the upper bone to the right against the lower one, mm.
+        rotation_deg: of the upper bone against the lower one, counter-clockwise.
+
+    Raises:
+        LamellaError: the spacing is unknown; a bone would have to leave the finger or to move
+            farther than the image can show (:mod:`lamella.tasks.synthesis`).
+
+    Example:
+        >>> import lamella
+        >>> from lamella.physics.phantoms import joint_phantom
+        >>> phantom = joint_phantom()
+        >>> radiograph = lamella.Radiograph(pixels=phantom.intensity, pixel_spacing_mm=0.082)
+        >>> layers = lamella.separate(radiograph, phantom.masks)
+        >>> round(lamella.synthesize(layers, jsw_mm=0.8).jsw_mm, 3)
+        0.8
+    """
+    joint = layers if isinstance(layers, AdjustableJoint) else adjustable(layers)
+    return joint.at(joint.posed(jsw_mm, shift_mm, rotation_deg))
+
+
+def adjustable(layers: Layers, seed: int = 0) -> AdjustableJoint:
+    """Prepare layers once for many synthetic joints.
+
+    Args:
+        layers: as :func:`separate` gives them.
+        seed: of the grain drawn where bones hid the soft tissue.
+
+    Raises:
+        LamellaError: not layers, or their joint space cannot be measured.
+    """
+    if not isinstance(layers, Layers):
+        raise LamellaError(
+            f"expected Layers, got {type(layers).__name__}: use lamella.separate(radiograph)"
+        )
+    return AdjustableJoint.of(layers, outline_error(layers.masks), seed)
+
+
+def outline_error(masks: BoneMasks) -> OutlineError:
+    """How wrong the outlines of masks are: of segmented ones as calibrated, else as drawn."""
+    return DRAWN
 
 
 def _refuse_bare_array(radiograph: object) -> None:

@@ -1,4 +1,4 @@
-"""What Lamella passes around: immutable records, checked once, where they are made."""
+"""The images of a joint and what is known about them."""
 
 from __future__ import annotations
 

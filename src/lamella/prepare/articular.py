@@ -1,0 +1,171 @@
+"""From bone masks to articular ends: sub-pixel contours, each bone's own axis, the joint's frame.
+
+Everything about one bone depends on that bone's mask alone, so it moves with the bone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from lamella.physics.geometry import RigidMotion
+from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
+from lamella.prepare.masks import by_height
+from lamella.records import BoneEnd, JointFrame, LamellaError
+from lamella.types import Mask, Points, Profile
+
+SMOOTHING_PX = 1.0
+STEP_PX = 0.5
+END_MM = 7.0
+"""Depth of an articular end along its bone: its extent is the widest part within it."""
+
+TANGENT_FRACTION = 0.7
+"""Middle part of the arc; the bone's axis is at right angles to the straight line through it."""
+
+UPPER_WEIGHT = 0.75
+"""Of the upper bone's axis in the joint's: the base of a phalanx is flatter than a metacarpal
+head and tells its direction better (1.7 against 2.4 degrees SD on phantoms)."""
+
+STEEPEST_DEG = 25.0
+TURNS = 2
+FEWEST_POINTS = 16
+
+
+def bone_ends(masks: Mapping[str, Mask], pixel_spacing_mm: float | None) -> dict[str, BoneEnd]:
+    """The articular end of each of two bones, the upper one's below it, the lower one's above.
+
+    Args:
+        masks: name -> (row, col), two bones.
+        pixel_spacing_mm: mm per pixel; the nominal spacing of a joint crop when None.
+
+    Returns:
+        name -> end, top bone first.
+
+    Raises:
+        LamellaError: not two bones, or one that has no articular end inside the image.
+    """
+    if len(masks) != 2:
+        raise LamellaError(f"expected the masks of two bones, got {len(masks)}: name both bones")
+    spacing_mm = pixel_spacing_mm or NOMINAL_SPACING_MM
+    top, bottom = by_height(masks)
+    return {
+        top: _end(top, masks[top], spacing_mm, facing=-1.0),
+        bottom: _end(bottom, masks[bottom], spacing_mm, facing=1.0),
+    }
+
+
+def joint_frame(ends: Mapping[str, BoneEnd]) -> JointFrame:
+    """The joint's frame: its axis is the weighted mean of the bones' own axes.
+
+    The origin lies midway between the middles of the two arcs, so a motion of one bone along
+    the axis changes neither the axis nor what is across it.
+
+    Args:
+        ends: of two bones, top one first.
+    """
+    upper, lower = (np.asarray(end.direction) for end in ends.values())
+    mean = UPPER_WEIGHT * upper + (1.0 - UPPER_WEIGHT) * lower
+    axis = mean / np.hypot(*mean)
+    middles = [end.arc_px[len(end.arc_px) // 2] for end in ends.values()]
+    row, col = np.mean(middles, axis=0)
+    return JointFrame(origin_px=(float(row), float(col)), axis=(float(axis[0]), float(axis[1])))
+
+
+def moved_end(end: BoneEnd, motion: RigidMotion) -> BoneEnd:
+    """The same end after its bone has moved; ``motion.centre_px`` must be given if it turns."""
+    return BoneEnd(
+        arc_px=motion.of_points(end.arc_px),
+        extent_px=motion.of_points(end.extent_px),
+        direction=motion.of_direction(end.direction),
+    )
+
+
+def _end(name: str, mask: Mask, spacing_mm: float, facing: float) -> BoneEnd:
+    """``facing``: 1 when the end is at the top of its bone, -1 when at its bottom."""
+    if not mask.any():
+        raise LamellaError(f"the mask of bone {name!r} is empty: every bone needs pixels")
+    soft = ndimage.gaussian_filter(mask.astype(np.float32), SMOOTHING_PX, mode="nearest")
+    frame = JointFrame(origin_px=_centre(mask), axis=(-1.0, 0.0))
+    for _ in range(TURNS):
+        across, along, _ = _articular_part(name, soft, frame, spacing_mm * facing)
+        frame = replace(frame, axis=_turned(frame, _arc_slope(across, along)))
+    across, along, extent = _articular_part(name, soft, frame, spacing_mm * facing)
+    return BoneEnd(
+        arc_px=frame.points(across, along),
+        extent_px=frame.points(extent[:, 0], extent[:, 1]),
+        direction=frame.axis,
+    )
+
+
+def _articular_part(
+    name: str, soft: np.ndarray, frame: JointFrame, facing_mm: float
+) -> tuple[Profile, Profile, Points]:
+    """Arc (across, along) within the extent of the articular end, and that extent."""
+    values, across, along = _sampled(soft, frame)
+    if facing_mm < 0:
+        values, along = values[::-1], -along[::-1]
+    arc_across, arc_along = _outline(values, across, along)
+    if arc_across.size < FEWEST_POINTS:
+        raise LamellaError(f"the mask of bone {name!r} has no articular end inside the image")
+    extent = _extent(values, across, along, float(arc_along.max()) - END_MM / abs(facing_mm))
+    inside = (arc_across >= extent[0, 0]) & (arc_across <= extent[1, 0])
+    upright = np.array([1.0, np.sign(facing_mm)])
+    return arc_across[inside], upright[1] * arc_along[inside], extent * upright
+
+
+def _centre(mask: Mask) -> tuple[float, float]:
+    rows, cols = np.nonzero(mask)
+    return (float(rows.mean()), float(cols.mean()))
+
+
+def _sampled(soft: np.ndarray, frame: JointFrame) -> tuple[np.ndarray, Profile, Profile]:
+    """Mask (along, across) on the frame's own grid of ``STEP_PX``; outside the image NaN."""
+    reach = float(np.hypot(*soft.shape))
+    line = np.arange(-reach, reach, STEP_PX)
+    corners = np.array([[r, c] for r in (0, soft.shape[0] - 1) for c in (0, soft.shape[1] - 1)])
+    across_px, along_px = frame.coordinates(corners.astype(np.float64))
+    across = line[(line >= across_px.min()) & (line <= across_px.max())]
+    along = line[(line >= along_px.min()) & (line <= along_px.max())]
+    points = frame.points(np.tile(across, len(along)), np.repeat(along, len(across)))
+    values = ndimage.map_coordinates(
+        soft, points.T, order=1, mode="constant", cval=np.nan, output=np.float32
+    )
+    return values.reshape(len(along), len(across)), across, along
+
+
+def _outline(values: np.ndarray, across: Profile, along: Profile) -> tuple[Profile, Profile]:
+    """Where each line along the axis leaves the mask towards the joint, to a part of a step."""
+    inside = np.nan_to_num(values) >= 0.5
+    lines = np.flatnonzero(inside.any(axis=0))
+    last = inside.shape[0] - 1 - inside[::-1, lines].argmax(axis=0)
+    lines, last = lines[last < len(along) - 1], last[last < len(along) - 1]
+    here, beyond = values[last, lines], values[last + 1, lines]
+    seen = np.isfinite(beyond)
+    part = (here - 0.5) / np.where(seen, here - beyond, 1.0)
+    return across[lines[seen]], np.asarray((along[last] + STEP_PX * part)[seen], np.float64)
+
+
+def _extent(values: np.ndarray, across: Profile, along: Profile, deepest: float) -> Points:
+    """Leftmost and rightmost point (across, along) of the mask above a depth."""
+    rows = along >= deepest
+    inside = np.nan_to_num(values[rows]) >= 0.5
+    cols = np.flatnonzero(inside.any(axis=0))
+    heights = along[rows]
+    sides = (cols[0], cols[-1])
+    return np.array([[across[col], heights[inside[:, col].argmax()]] for col in sides], np.float64)
+
+
+def _arc_slope(across: Profile, along: Profile) -> float:
+    """Slope of the straight line through the arc's middle part, bounded."""
+    middle = 0.5 * (across.min() + across.max())
+    near = np.abs(across - middle) <= 0.5 * TANGENT_FRACTION * np.ptp(across)
+    steepest = np.tan(np.deg2rad(STEEPEST_DEG))
+    return float(np.clip(np.polyfit(across[near], along[near], 1)[0], -steepest, steepest))
+
+
+def _turned(frame: JointFrame, slope: float) -> tuple[float, float]:
+    """The axis at right angles to a line of that slope."""
+    axis = np.asarray(frame.axis) - slope * np.asarray(frame.across)
+    row, col = axis / np.hypot(*axis)
+    return (float(row), float(col))

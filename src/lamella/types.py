@@ -26,8 +26,14 @@ BoneStack = Float[np.ndarray, "bones rows cols"]
 Array = Any
 """A NumPy array or a torch tensor: functions that take it follow the array API."""
 
-Points = Float[np.ndarray, "points 2"]
+Points = Float[np.ndarray, "_ 2"]
 """Places in an image at sub-pixel precision, each (row, col); (0, 0) is a pixel's centre."""
 
-Profile = Float[np.ndarray, "places"]
+Profile = Float[np.ndarray, "_"]
 """One value per place along a line."""
+
+PaddedStack = Float[np.ndarray, "_ _ _"]
+"""One map per bone on a grid that reaches beyond the image, (bone, row, col)."""
+
+PaddedImage = Float[np.ndarray, "_ _"]
+"""A map on a grid that reaches beyond the image, (row, col)."""

@@ -11,13 +11,24 @@ from torch import nn
 
 import joints
 from lamella.methods.bones.networks import BonesNetwork, BonesOutput
+from lamella.prepare.grid import NETWORK_SPACING_MM
 from lamella.recipes import bones
 from lamella.recipes.bones import BonesRecipe, bones_job, mean_dice
 from lamella.training.export import load_weights
 from lamella.training.loop import Schedule
 
 WIDTHS = (8, 8, 8, 8)
-TINY = partial(BonesRecipe, phantom_count=1, batch=4, widths=WIDTHS)
+TINY = partial(
+    BonesRecipe, phantom_count=1, poses_per_joint=0, closings_per_joint=2, batch=4, widths=WIDTHS
+)
+FIGURES = {
+    "upper_dice",
+    "lower_dice",
+    "joint_right",
+    "thumb_right",
+    "jsw_mean_difference_mm",
+    "jsw_sd_of_difference_mm",
+}
 
 
 @pytest.fixture
@@ -34,8 +45,8 @@ def test_training_writes_weights_and_their_card(trained, data):
     assert card["recipe"]["schedule"]["steps"] == 2
     assert card["recipe"]["data"] == f"{data.name}/train.json"
     (held_out,) = card["metrics"].values()
-    assert set(held_out) == {"upper_dice", "lower_dice", "joint_right", "thumb_right"}
-    assert all(0 <= value <= 1 for value in held_out.values())
+    assert set(held_out) == FIGURES
+    assert all(0 <= value <= 1 for name, value in held_out.items() if "jsw" not in name)
     session = onnxruntime.InferenceSession(trained.with_suffix(".onnx"))
     masks, whole = session.run(None, {"input": np.zeros((1, 1, 64, 64), np.float32)})
     assert masks.shape == (1, 2, 64, 64)
@@ -65,7 +76,7 @@ def test_mean_dice_by_hand():
     joint = joints.loaded(joints.phantom())
     perfect = mean_dice([joint], Knows(joint, joint.upper, -9.0))
     assert perfect == pytest.approx(
-        {"upper_dice": 1.0, "lower_dice": 1.0, "thumb_right": 1.0, "joint_right": 1.0}
+        {name: 0.0 if "jsw" in name else 1.0 for name in FIGURES}, abs=1e-9
     )
     half = joint.upper.copy()
     half[:, :128] = False
@@ -74,6 +85,13 @@ def test_mean_dice_by_hand():
     assert worse["upper_dice"] == pytest.approx(expected, abs=1e-3)
     assert worse["lower_dice"] == 1.0
     assert worse["thumb_right"] == 0.0
+
+
+def test_the_judge_knows_a_width_that_is_wrong():
+    joint = joints.loaded(joints.phantom())
+    raised = np.roll(joint.upper, -5, axis=0)
+    judged = mean_dice([joint], Knows(joint, raised, -9.0))
+    assert judged["jsw_mean_difference_mm"] == pytest.approx(5 * NETWORK_SPACING_MM, abs=1e-3)
 
 
 def test_the_judging_joints_do_not_train(data, monkeypatch):

@@ -5,14 +5,19 @@ import pytest
 import torch
 
 import joints
+from lamella.prepare.grid import NETWORK_SPACING_MM
+from lamella.tasks.joint_width import measure_joint_space
+from lamella.training import bones_data
 from lamella.training.bones_data import (
     SIDE_PX,
     BonesPool,
     bones_batch,
     closed_on_purpose,
     joints_in_memory,
+    moved_on_purpose,
     no_joint,
 )
+from lamella.training.sources import EVEN_JSW_MM
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +141,23 @@ def test_joints_closed_on_purpose_overlap_and_keep_their_size():
     assert max(made.overlap_px for made in shut) > 100
     again = list(closed_on_purpose([joint], 3, seed=0))
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(shut, again, strict=True))
+
+
+def test_joints_moved_on_purpose_are_wider_and_narrower_than_they_were():
+    joint = joints.loaded(joints.phantom(jsw_mm=1.0))
+    moved = list(moved_on_purpose([joint], 6, seed=0))
+    assert len(moved) >= 4
+    widths = [measure_joint_space(made.masks, NETWORK_SPACING_MM).jsw_mm for made in moved]
+    assert min(widths) < 0.5 < 1.5 < max(widths)
+    assert all(EVEN_JSW_MM[0] - 0.1 < width < EVEN_JSW_MM[1] + 0.1 for width in widths)
+    for made in moved:
+        levels = made.pixels * 255
+        np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
+
+
+def test_a_coarse_detector_loses_what_is_finer_than_its_pixels(overlapping):
+    image = overlapping.intensity
+    coarse = bones_data._seen_coarsely(image, 2.0)
+    assert coarse.shape == image.shape
+    np.testing.assert_allclose(coarse.mean(), image.mean(), atol=2e-3)
+    assert np.abs(np.diff(coarse)).mean() < 0.8 * np.abs(np.diff(image)).mean()

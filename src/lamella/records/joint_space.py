@@ -50,7 +50,7 @@ class BoneEnd:
     Args:
         arc_px: articular contour from left to right, (n, 2) of (row, col).
         extent_px: leftmost and rightmost point of the articular end, (2, 2) of (row, col).
-        direction: unit vector (row, col) along the bone's own axis, upwards.
+        direction: unit vector (row, col) of the joint's axis, upwards, that moves with the bone.
     """
 
     arc_px: Points

@@ -1,9 +1,9 @@
 """The width of a joint space: definition and measurement (``docs/notation.md``, *Measures*).
 
-Each bone's axis is at right angles to the straight line through the middle of its articular arc;
-the joint axis is their weighted mean (:mod:`lamella.prepare.articular`). Across it both bones
-share the stretch ``[max(left ends), min(right ends)]``; over that the width is ``w(u) = v_upper(u) -
-v_lower(u)``, the distance of the contours along the axis, negative where they overlap.
+The joint axis is at right angles to the straight line through the middle of the upper bone's
+articular arc (:mod:`lamella.prepare.articular`). Across it both bones share the stretch
+``[max(left ends), min(right ends)]``; over that the width is ``w(u) = v_upper(u) - v_lower(u)``,
+the distance of the contours along the axis, negative where they overlap.
 
     JSW      = mean of w over the central half of the stretch
     minimum  = min of w there
@@ -32,7 +32,7 @@ from lamella.types import Mask, Profile
 PROFILE_STEP_PX = 0.25
 LEAST_SHARED_MM = 2.0
 TURNED_DEG = 15.0
-TURNED_FLAG = "the bones' axes differ by {angle:.0f} degrees: turned or flexed finger?"
+TURNED_FLAG = "the joint stands {angle:+.0f} degrees off upright: are the outlines right?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,7 @@ def joint_space_between(
         ends=ends,
         pixel_spacing_mm=pixel_spacing_mm,
         spacing_source=spacing_source,
-        flags=_flags(ends),
+        flags=_flags(frame),
     )
 
 
@@ -150,7 +150,6 @@ def width_profile(
     return places, upper - lower
 
 
-def _flags(ends: Mapping[str, BoneEnd]) -> tuple[str, ...]:
-    upper, lower = (np.asarray(end.direction) for end in ends.values())
-    angle = float(np.rad2deg(np.arccos(np.clip(upper @ lower, -1.0, 1.0))))
-    return (TURNED_FLAG.format(angle=angle),) if angle > TURNED_DEG else ()
+def _flags(frame: JointFrame) -> tuple[str, ...]:
+    angle = float(np.rad2deg(np.arctan2(frame.axis[1], -frame.axis[0])))
+    return (TURNED_FLAG.format(angle=angle),) if abs(angle) > TURNED_DEG else ()

@@ -37,7 +37,7 @@ from lamella.records import (
     SyntheticJoint,
 )
 from lamella.tasks.joint_width import DRAWN, OutlineError, joint_space_between
-from lamella.types import Absorbance, BoneStack, Image, Mask
+from lamella.types import Absorbance, BoneStack, Image, Mask, PaddedImage, PaddedStack
 
 MARGIN_MM = 5.0
 """Farthest any point of one bone may move."""
@@ -77,9 +77,9 @@ class AdjustableJoint:
     grain: Image
     matte: Absorbance
     names: tuple[str, str]
-    splines: BoneStack
-    mattes: BoneStack
-    silhouettes: BoneStack
+    splines: PaddedStack
+    mattes: PaddedStack
+    silhouettes: PaddedStack
     margin_px: int
     ends: Mapping[str, BoneEnd]
     joint_space: JointSpace
@@ -211,7 +211,7 @@ class AdjustableJoint:
             pose = replace(pose, along_px=pose.along_px + missing_px)
         return pose
 
-    def _sampled(self, padded: Image, motion: RigidMotion, order: int) -> Image:
+    def _sampled(self, padded: PaddedImage, motion: RigidMotion, order: int) -> Image:
         matrix, offset = motion.inverse_affine()
         offset = offset + self.margin_px
         moved = ndimage.affine_transform(
@@ -292,10 +292,10 @@ def radiograph_absorbance(layers: Layers) -> Absorbance:
     return np.asarray(absorbance(radiograph.pixels, radiograph.grey_level), np.float32)
 
 
-def _padded(stack: BoneStack, margin_px: int) -> BoneStack:
+def _padded(stack: BoneStack, margin_px: int) -> PaddedStack:
     width = ((0, 0), (margin_px, margin_px), (margin_px, margin_px))
     return np.pad(np.asarray(stack, np.float32), width, mode="reflect")
 
 
-def _spline(padded: Image) -> Image:
+def _spline(padded: PaddedImage) -> PaddedImage:
     return np.asarray(ndimage.spline_filter(padded, SPLINE_ORDER, output=np.float32, mode="mirror"))

@@ -1,10 +1,11 @@
 """Batches for the segmentation network: augmented joints and images that are no joint."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from rich.progress import track
 from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
@@ -12,9 +13,15 @@ from torch.nn.functional import affine_grid, grid_sample
 from lamella.io.datasets import LoadedJoint
 from lamella.methods.bones.infer import normalised
 from lamella.methods.bones.objective import BonesBatch
+from lamella.prepare.grid import NETWORK_SPACING_MM
 from lamella.prepare.overlap import closed, closing, layers_without_overlap
+from lamella.records import LamellaError
+from lamella.training.sources import EVEN_JSW_MM
+from lamella.zoo.verbs import adjustable, separate
 
 SIDE_PX = 256
+COARSE_FRACTION = 0.4
+COARSEST = 2.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +99,47 @@ def closed_on_purpose(
             )
 
 
+def moved_on_purpose(joints: Iterable[LoadedJoint], count: int, seed: int) -> Iterator[LoadedJoint]:
+    """Joints at widths they never had (:mod:`lamella.tasks.synthesis`): outlines that are exact.
+
+    Whatever was drawn by hand, a moved bone's outline lies as far from its old place as the bone
+    does: a network that learned widths from real joints alone would pull rare ones to the usual.
+
+    Args:
+        joints: with or without overlap.
+        count: poses tried of each, widths spread evenly over ``EVEN_JSW_MM``.
+        seed: with a joint's number it draws that joint's poses.
+
+    Yields:
+        joints of the same size, the row of the joint they come from; poses that the image
+        cannot show are left out.
+    """
+    for number, joint in enumerate(track(joints, "moving bones")):
+        rng = np.random.default_rng([seed, 6, number])
+        radiograph = replace(joint.radiograph, pixel_spacing_mm=NETWORK_SPACING_MM)
+        try:
+            bones = adjustable(separate(radiograph, joint.masks))
+        except LamellaError:
+            continue
+        for _ in range(count):
+            try:
+                made = bones.at(bones.posed(*_random_pose(rng)))
+            except LamellaError:
+                continue
+            levels = np.round(made.image / radiograph.grey_level)
+            yield LoadedJoint(
+                row=joint.row,
+                pixels=np.clip(levels * radiograph.grey_level, 0.0, 1.0).astype(np.float32),
+                upper=made.masks["upper"],
+                lower=made.masks["lower"],
+            )
+
+
+def _random_pose(rng: np.random.Generator) -> tuple[float, float, float]:
+    width_mm = float(rng.uniform(*EVEN_JSW_MM))
+    return width_mm, float(rng.normal(0.0, 0.4)), float(rng.normal(0.0, 2.0))
+
+
 def _any_joint(pool: BonesPool, rng: np.random.Generator) -> np.ndarray:
     return pool.pixels[rng.integers(len(pool.pixels))].astype(np.float32) / 255.0
 
@@ -165,6 +213,8 @@ def _warp(
 
 def _exposed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     image = np.clip(image, 0.0, 1.0) ** np.exp(rng.normal(0.0, 0.25))
+    if rng.random() < COARSE_FRACTION:
+        image = _seen_coarsely(image, rng.uniform(1.0, COARSEST))
     if rng.random() < 0.3:
         image = ndimage.gaussian_filter(image, rng.uniform(0.3, 1.5))
     ramp = np.linspace(-1, 1, SIDE_PX, dtype=np.float32)
@@ -172,6 +222,13 @@ def _exposed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     image = image * (1.0 + slope[0] * ramp[:, None] + slope[1] * ramp[None])
     noise = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(0.0, 0.025)
     return np.clip(image + noise, 0.0, 1.0).astype(np.float32)
+
+
+def _seen_coarsely(image: np.ndarray, factor: float) -> np.ndarray:
+    """The image from a detector with pixels ``factor`` times as wide, brought back."""
+    side = round(image.shape[0] / factor)
+    smooth = ndimage.gaussian_filter(image, 0.4 * factor)
+    return np.clip(_resized(_resized(smooth, side, side), *image.shape), 0.0, 1.0)
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -9,6 +9,7 @@ from rich.progress import track
 from lamella.io.datasets import LoadedJoint, joint_rows, load_joint, mask_faults
 from lamella.physics.phantoms import JointPhantom, random_joint_phantom
 
+EVEN_JSW_MM = (-1.5, 3.2)
 EVERYDAY = ("camera", "coins", "page", "text", "moon", "astronaut", "chelsea", "coffee", "brick")
 
 
@@ -18,10 +19,20 @@ def sound_joints(manifest: Path) -> list[LoadedJoint]:
     return [joint for joint in loaded if not mask_faults(joint.upper, joint.lower)]
 
 
-def phantoms(count: int, seed: int) -> Iterable[JointPhantom]:
-    """``count`` random joint phantoms, phantom ``i`` from (seed, i) alone."""
+def phantoms(count: int, seed: int, even_fraction: float = 0.0) -> Iterable[JointPhantom]:
+    """``count`` random joint phantoms, phantom ``i`` from (seed, i) alone.
+
+    Args:
+        count: of phantoms.
+        seed: of all of them.
+        even_fraction: part whose joint space width is spread evenly over ``EVEN_JSW_MM``, the
+            others' are as common as in adults with rheumatoid disease.
+    """
     for number in track(range(count), "making phantoms"):
-        yield random_joint_phantom(np.random.default_rng([seed, number]))
+        rng = np.random.default_rng([seed, number])
+        even = number < even_fraction * count
+        fixed = {"jsw_mm": float(rng.uniform(*EVEN_JSW_MM))} if even else {}
+        yield random_joint_phantom(rng, **fixed)
 
 
 def everyday_images() -> list[np.ndarray]:

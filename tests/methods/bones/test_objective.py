@@ -7,7 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from lamella.methods.bones.networks import BonesOutput
-from lamella.methods.bones.objective import BonesBatch, bones_loss, soft_dice
+from lamella.methods.bones.objective import (
+    OUTLINE_PX,
+    OUTLINE_WEIGHT,
+    BonesBatch,
+    bones_loss,
+    outline_weights,
+    soft_dice,
+)
 
 SURE = 20.0
 
@@ -126,3 +133,12 @@ def test_a_missed_overlap_costs_more_than_as_many_pixels_elsewhere():
 
     assert loss_of(inside) > loss_of(elsewhere) + 0.2
     assert loss_of(truth) < 0.01
+
+
+def test_outlines_weigh_more_within_their_reach():
+    masks = torch.zeros(1, 1, 64, 64)
+    masks[..., 20:44, 20:44] = 1.0
+    weights = outline_weights(masks)[0, 0]
+    assert weights[19, 32] == weights[20, 32] == 1.0 + OUTLINE_WEIGHT
+    assert weights[20 - OUTLINE_PX, 32] == 1.0 + OUTLINE_WEIGHT
+    assert weights[20 - OUTLINE_PX - 1, 32] == weights[32, 32] == 1.0

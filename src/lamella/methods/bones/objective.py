@@ -5,6 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+from torch.nn.functional import max_pool2d
+
+OUTLINE_PX = 5
+OUTLINE_WEIGHT = 3.0
 
 
 class BonesBatch(NamedTuple):
@@ -32,7 +36,8 @@ def bones_loss(network: nn.Module, batch: BonesBatch) -> tuple[Tensor, dict[str,
     output = network(batch.radiograph)
     logits, image = output.masks.float(), output.image.float()
     joints = batch.is_joint > 0.5
-    pixelwise = cross_entropy(logits, batch.masks)
+    weights = outline_weights(batch.masks)
+    pixelwise = (cross_entropy(logits, batch.masks, reduction="none") * weights).mean()
     probability, truth = logits[joints].sigmoid(), batch.masks[joints]
     dice = soft_dice(probability, truth)
     shared = soft_dice(probability.prod(dim=1, keepdim=True), truth.prod(dim=1, keepdim=True))
@@ -42,6 +47,16 @@ def bones_loss(network: nn.Module, batch: BonesBatch) -> tuple[Tensor, dict[str,
     loss = pixelwise + (1.0 - dice) + 0.3 * (1.0 - shared) + 0.2 * joint + 0.1 * thumb
     parts = {"dice": dice, "overlap_dice": shared, "joint_ce": joint, "thumb_ce": thumb}
     return loss, parts
+
+
+def outline_weights(masks: Tensor) -> Tensor:
+    """1 far from every outline, ``1 + OUTLINE_WEIGHT`` within ``OUTLINE_PX`` of it, (B, 2, H, W).
+
+    A width is the distance of two outlines; the inside of a bone says nothing about it.
+    """
+    side = 2 * OUTLINE_PX + 1
+    grown, kept = (max_pool2d(part, side, 1, OUTLINE_PX) for part in (masks, 1.0 - masks))
+    return 1.0 + OUTLINE_WEIGHT * ((grown + kept) > 1.0).to(masks.dtype)
 
 
 def soft_dice(probability: Tensor, truth: Tensor) -> Tensor:

@@ -42,3 +42,43 @@ def same_layers(first: Layers, second: Layers, tolerance: float = 1e-6) -> None:
     assert np.abs(first.soft_absorbance - second.soft_absorbance).max() <= tolerance
     for name, bone in first.bone_absorbance.items():
         assert np.abs(bone - second.bone_absorbance[name]).max() <= tolerance
+
+
+def still_joints_are_the_radiograph(joint) -> None:
+    """A joint whose bones do not move is the image it was made from, to rounding."""
+    from lamella.records import Pose
+
+    image = joint.layers.radiograph.pixels
+    error = np.abs(joint.at(Pose()).image - image)[~joint.layers.saturated]
+    assert error.max() <= 1e-6
+
+
+def displacement_is_the_change_of_width(joint, displacement_mm: float) -> None:
+    """A translation by d along the joint axis changes the axial width by d."""
+    from lamella.records import Pose
+
+    spacing_mm = joint.layers.radiograph.pixel_spacing_mm
+    moved = joint.space_at(Pose(along_px=displacement_mm / spacing_mm))
+    change_mm = moved.jsw_mm - joint.joint_space.jsw_mm
+    assert abs(change_mm - displacement_mm) <= 1e-6
+
+
+def smoothed(image: np.ndarray, sigma_px: float) -> np.ndarray:
+    """The image without what is finer than ``sigma_px``."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(image, sigma_px)
+
+
+def within(mask: np.ndarray, reach_px: int) -> np.ndarray:
+    """Pixels at most so far from a mask."""
+    from scipy.ndimage import binary_dilation
+
+    return binary_dilation(mask, iterations=reach_px)
+
+
+def core(mask: np.ndarray, depth_px: int) -> np.ndarray:
+    """Pixels of a mask so far inside it."""
+    from scipy.ndimage import binary_erosion
+
+    return binary_erosion(mask, iterations=depth_px)

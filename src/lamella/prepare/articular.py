@@ -15,7 +15,7 @@ from lamella.physics.geometry import RigidMotion
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
 from lamella.prepare.masks import by_height
 from lamella.records import BoneEnd, JointFrame, LamellaError
-from lamella.types import Mask, Points, Profile
+from lamella.types import Image, Mask, Points, Profile
 
 SMOOTHING_PX = 1.0
 STEP_PX = 0.5
@@ -75,10 +75,16 @@ def moved_end(end: BoneEnd, motion: RigidMotion) -> BoneEnd:
     )
 
 
+def smooth_outline(mask: Mask) -> Image:
+    """A mask whose steps between pixels are smoothed, its outline at one half, (row, col)."""
+    soft = ndimage.gaussian_filter(mask.astype(np.float32), SMOOTHING_PX, mode="nearest")
+    return np.asarray(soft)
+
+
 def _end(name: str, mask: Mask, frame: JointFrame, how: tuple[float, int]) -> BoneEnd:
     """``how``: mm per pixel, negative when the end is at the bottom of its bone; turns to make."""
     facing_mm, turns = how
-    soft = ndimage.gaussian_filter(mask.astype(np.float32), SMOOTHING_PX, mode="nearest")
+    soft = smooth_outline(mask)
     for _ in range(turns):
         across, along, _ = _articular_part(name, soft, frame, facing_mm)
         frame = replace(frame, axis=_turned(frame, _arc_slope(across, along)))

@@ -25,7 +25,7 @@ from lamella.physics.formation import absorbance, intensity
 from lamella.physics.geometry import RigidMotion
 from lamella.physics.grain import grain_beside, grain_like, visible_tissue
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM, air_beside, matte
-from lamella.prepare.articular import bone_ends, moved_end
+from lamella.prepare.articular import bone_ends, moved_end, smooth_outline
 from lamella.prepare.masks import by_height, reaching_border
 from lamella.records import (
     BoneEnd,
@@ -64,7 +64,8 @@ class AdjustableJoint:
         names: top bone first.
         splines: cubic B-spline coefficients of each padded bone, (bone, row, col).
         mattes: padded matte of each bone, (bone, row, col).
-        silhouettes: padded mask of each bone as 0 or 1, (bone, row, col).
+        silhouettes: padded mask of each bone, smoothed as its contour was, (bone, row, col); the
+            outline is at one half.
         margin_px: padding.
         ends: bone name -> articular end as it stands.
         joint_space: as it stands.
@@ -119,7 +120,7 @@ class AdjustableJoint:
             splines=np.stack([_spline(part) for part in _padded(bones, margin_px)]),
             mattes=_padded(mattes, margin_px),
             silhouettes=_padded(
-                np.stack([reaching[name].astype(np.float32) for name in (top, bottom)]), margin_px
+                np.stack([smooth_outline(reaching[name]) for name in (top, bottom)]), margin_px
             ),
             margin_px=margin_px,
             ends=ends,

@@ -1,22 +1,23 @@
 """The grain of an image: what is finer than the soft tissue's own structure, and more of its kind.
 
-Detector noise and fine texture cannot be known where a bone hid them. They can be *drawn*: a
-Gaussian random field with the autocovariance measured beside the bones is indistinguishable in
-second-order statistics from what would have been seen there.
+Detector noise and fine texture cannot be known where a bone hid them. They can be *resampled*
+from what is seen beside the bones, as texture synthesis does (Efros and Freeman 2001, without
+their seams: power-preserving weights need none where texture is only noise).
 """
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from lamella.physics.soft_tissue import air_beside
 from lamella.types import Absorbance, Image, Mask
 
-FINEST_STRUCTURE_MM = 0.45
-REACH_MM = 1.0
+FINEST_STRUCTURE_MM = 0.8
+WINDOWS_PX = (32, 16, 8)
+FEWEST_SOURCES = 12
+BLOCK_PX = 8
 AIR_MARGIN_MM = 1.2
 STRENGTH_MM = 3.0
 CLIP_SD = 4.0
-LEAST_VISIBLE_PX = 400
 
 
 def visible_tissue(absorbance: Absorbance, hidden: Mask, pixel_spacing_mm: float) -> Mask:
@@ -41,54 +42,73 @@ def grain_beside(absorbance: Absorbance, visible: Mask, pixel_spacing_mm: float)
 
 
 def grain_like(grain: Image, visible: Mask, pixel_spacing_mm: float, seed: int) -> Image:
-    """A random field over the whole image with the grain's autocovariance, (row, col).
+    """More grain of the same kind over the whole image, (row, col).
 
-    The autocovariance ``C(t) = sum e(x) e(x + t) / sum v(x) v(x + t)`` over visible pixels is
-    tapered at ``REACH_MM``; white noise is filtered by the root of its spectrum. The field's
-    strength follows the visible grain's, averaged over ``STRENGTH_MM``.
+    Windows of seen grain, taken from random places, are laid over each other with weights whose
+    squares add up to 1 (a sine window at half its width): power is kept, and with it the fine
+    structure that detector, resampling and JPEG gave it, which no Gaussian field has. Sources lie
+    a multiple of ``BLOCK_PX`` away, so blocks of JPEG stay where they were.
 
     Args:
         grain: of visible pixels, 0 elsewhere (:func:`grain_beside`).
         visible: where it was measured.
         pixel_spacing_mm: mm per pixel.
-        seed: of the noise.
+        seed: of the places.
 
     Returns:
-        (row, col), float32; zeros where fewer than ``LEAST_VISIBLE_PX`` pixels are visible.
+        (row, col), float32; zeros where not even windows of 8 pixels are visible.
     """
-    if int(visible.sum()) < LEAST_VISIBLE_PX:
-        return np.zeros(grain.shape, np.float32)
-    shape = tuple(fft.next_fast_len(2 * length, real=True) for length in grain.shape)
-    spectrum = np.clip(_tapered_spectrum(grain, visible, shape, pixel_spacing_mm), 0.0, None)
-    white = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-    field = fft.irfft2(fft.rfft2(white) * np.sqrt(spectrum), s=shape)
-    rows, cols = grain.shape
-    field = field[:rows, :cols] / max(float(np.sqrt(spectrum_variance(spectrum, shape))), 1e-9)
-    return (field * _strength(grain, visible, pixel_spacing_mm)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    for window_px in WINDOWS_PX:
+        sources = _whole_windows(visible, window_px)
+        if len(sources) >= FEWEST_SOURCES:
+            strength = _strength(grain, visible, pixel_spacing_mm)
+            laid = _laid_over(grain / strength, sources, window_px, rng)
+            return (laid * strength).astype(np.float32)
+    return np.zeros(grain.shape, np.float32)
 
 
-def spectrum_variance(half_spectrum: np.ndarray, shape: tuple[int, ...]) -> float:
-    """Variance of white noise filtered by the root of a spectrum as ``rfft2`` lays it out."""
-    weights = np.full(half_spectrum.shape[1], 2.0)
-    weights[0] = 1.0
-    if shape[1] % 2 == 0:
-        weights[-1] = 1.0
-    return float((half_spectrum * weights).sum() / (shape[0] * shape[1]))
+def _whole_windows(visible: Mask, side_px: int) -> np.ndarray:
+    """First (row, col) of the windows that are visible everywhere, (n, 2)."""
+    if min(visible.shape) < side_px:
+        return np.zeros((0, 2), np.int64)
+    hidden = ndimage.uniform_filter((~visible).astype(np.float64), side_px, mode="constant", cval=1)
+    half = side_px // 2
+    rows, cols = np.nonzero(hidden[half:, half:] * side_px**2 < 0.5)
+    inside = (rows + side_px <= visible.shape[0]) & (cols + side_px <= visible.shape[1])
+    return np.stack([rows[inside], cols[inside]], axis=1)
 
 
-def _tapered_spectrum(
-    grain: Image, visible: Mask, shape: tuple[int, ...], pixel_spacing_mm: float
-) -> np.ndarray:
-    products, pairs = (
-        fft.irfft2(np.abs(fft.rfft2(part, s=shape)) ** 2, s=shape)
-        for part in (grain, visible.astype(np.float32))
-    )
-    covariance = np.where(pairs > 0.5, products / np.maximum(pairs, 1.0), 0.0)
-    reach_px = REACH_MM / pixel_spacing_mm
-    lags = [np.minimum(np.arange(n), n - np.arange(n)) for n in shape]
-    distance = np.hypot(lags[0][:, None], lags[1][None]) / reach_px
-    taper = np.where(distance < 1.0, 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance, 1.0)), 0.0)
-    return np.asarray(fft.rfft2(covariance * taper).real)
+def _laid_over(
+    texture: Image, sources: np.ndarray, side_px: int, rng: np.random.Generator
+) -> Image:
+    rise = np.sin(np.pi * (np.arange(side_px) + 0.5) / side_px)
+    weight = np.outer(rise, rise)
+    rows, cols = texture.shape
+    canvas = np.zeros((rows + 2 * side_px, cols + 2 * side_px))
+    by_phase = _by_phase(sources)
+    for row in range(-side_px // 2, rows, side_px // 2):
+        for col in range(-side_px // 2, cols, side_px // 2):
+            near = by_phase.get((row % BLOCK_PX, col % BLOCK_PX), sources)
+            first = near[rng.integers(len(near))]
+            patch = texture[first[0] : first[0] + side_px, first[1] : first[1] + side_px]
+            place = (
+                slice(row + side_px, row + 2 * side_px),
+                slice(col + side_px, col + 2 * side_px),
+            )
+            canvas[place] += weight * patch
+    return np.asarray(canvas[side_px:-side_px, side_px:-side_px])
+
+
+def _by_phase(sources: np.ndarray) -> dict[tuple[int, int], np.ndarray]:
+    """Sources by their place modulo a block, where there are enough to choose from."""
+    phases = sources % BLOCK_PX
+    found = {}
+    for row, col in np.unique(phases, axis=0):
+        same = sources[(phases == (row, col)).all(axis=1)]
+        if len(same) >= FEWEST_SOURCES:
+            found[int(row), int(col)] = same
+    return found
 
 
 def _strength(grain: Image, visible: Mask, pixel_spacing_mm: float) -> Image:
@@ -97,7 +117,7 @@ def _strength(grain: Image, visible: Mask, pixel_spacing_mm: float) -> Image:
     floor = 1e-3
     weight = ndimage.gaussian_filter(visible.astype(np.float32), sigma_px)
     power = ndimage.gaussian_filter(grain**2, sigma_px)
-    overall = float((grain[visible] ** 2).mean())
+    overall = float((grain[visible] ** 2).mean()) + 1e-12
     return np.asarray(np.sqrt((power + floor * overall) / (weight + floor)))
 
 

@@ -46,11 +46,14 @@ def bone_ends(masks: Mapping[str, Mask], pixel_spacing_mm: float | None) -> dict
     """
     if len(masks) != 2:
         raise LamellaError(f"expected the masks of two bones, got {len(masks)}: name both bones")
+    for name, mask in masks.items():
+        if not mask.any():
+            raise LamellaError(f"the mask of bone {name!r} is empty: every bone needs pixels")
     spacing_mm = pixel_spacing_mm or NOMINAL_SPACING_MM
     top, bottom = by_height(masks)
-    upright = JointFrame(origin_px=_centre(masks[top], top), axis=(-1.0, 0.0))
+    upright = JointFrame(origin_px=_centre(masks[top]), axis=(-1.0, 0.0))
     upper = _end(top, masks[top], upright, (-spacing_mm, TURNS))
-    standing = JointFrame(origin_px=_centre(masks[bottom], bottom), axis=upper.direction)
+    standing = JointFrame(origin_px=_centre(masks[bottom]), axis=upper.direction)
     return {top: upper, bottom: _end(bottom, masks[bottom], standing, (spacing_mm, 0))}
 
 
@@ -112,9 +115,7 @@ def _articular_part(
     return arc_across[inside], upright[1] * arc_along[inside], extent * upright
 
 
-def _centre(mask: Mask, name: str) -> tuple[float, float]:
-    if not mask.any():
-        raise LamellaError(f"the mask of bone {name!r} is empty: every bone needs pixels")
+def _centre(mask: Mask) -> tuple[float, float]:
     rows, cols = np.nonzero(mask)
     return (float(rows.mean()), float(cols.mean()))
 

@@ -1,8 +1,10 @@
 """Recipe: the segmentation network, on real joints and phantoms, for two CPU cores."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch import nn
 from lamella.io.datasets import LoadedJoint, joint_grouped_fold
 from lamella.io.write import sha256_of
 from lamella.methods.bones.infer import largest_part, normalised
-from lamella.methods.bones.networks import BonesNetwork
+from lamella.methods.bones.networks import BonesNetwork, BonesOutput
 from lamella.methods.bones.objective import bones_loss
 from lamella.prepare.grid import NETWORK_SPACING_MM
 from lamella.records import LamellaError
@@ -25,6 +27,7 @@ from lamella.training.bones_data import (
 )
 from lamella.training.export import load_weights
 from lamella.training.loop import Job, Schedule, fit, seeded
+from lamella.training.outlines import fitted_outline_error
 from lamella.training.publish import Release, plain, release
 from lamella.training.sources import everyday_images, phantoms, sound_joints
 
@@ -78,7 +81,10 @@ def train(data: Path, out: Path, steps: int | None = None, *, start: Path | None
         outputs=("masks", "whole"),
         channels=1,
         held_out=job.validate(network),
-        extra={} if start is None else {"started_from_sha256": sha256_of(start)},
+        extra={
+            "outline_error": outline_error(job.validate.args[0], network),
+            **({} if start is None else {"started_from_sha256": sha256_of(start)}),
+        },
     )
     return release(network, out, about)
 
@@ -105,23 +111,16 @@ BONES = ("upper", "lower")
 
 def mean_dice(joints: list[LoadedJoint], network: nn.Module) -> dict[str, float]:
     """Mean Dice coefficient of each bone, accuracy of joint and thumb, and of the width in mm."""
-    network.eval()
     totals = {"upper_dice": 0.0, "lower_dice": 0.0, "thumb_right": 0.0, "joint_right": 0.0}
     widths = []
-    for joint in joints:
-        image = torch.from_numpy(normalised(joint.pixels))[None, None]
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            output = network(image.to(memory_format=torch.channels_last))
-        found = output.masks[0].float().numpy() > 0
-        for name, mask, truth in zip(
-            ("upper", "lower"), found, (joint.upper, joint.lower), strict=True
-        ):
-            part = largest_part(mask)
-            totals[f"{name}_dice"] += 2 * (part & truth).sum() / (part.sum() + truth.sum())
-        widths.append(_width_difference_mm(found, joint))
+    for joint, output in _outputs(joints, network):
+        parts = _parts(output)
+        for name, truth in joint.masks.items():
+            shared = (parts[name] & truth).sum()
+            totals[f"{name}_dice"] += 2 * shared / (parts[name].sum() + truth.sum())
         totals["joint_right"] += float(output.image[0, 0] > 0)
         totals["thumb_right"] += float((output.image[0, 1] > 0) == joint.row.is_thumb)
-    network.train()
+        widths.append(_width_difference_mm(parts, joint))
     known = np.array([width for width in widths if width is not None])
     figures = {name: float(total / len(joints)) for name, total in totals.items()}
     figures["jsw_mean_difference_mm"] = float(known.mean()) if known.size else float("nan")
@@ -129,16 +128,37 @@ def mean_dice(joints: list[LoadedJoint], network: nn.Module) -> dict[str, float]
     return figures
 
 
-def _width_difference_mm(found: np.ndarray, joint: LoadedJoint) -> float | None:
+def outline_error(joints: list[LoadedJoint], network: nn.Module) -> dict[str, Any]:
+    """Standard deviations of the network's outlines (:mod:`lamella.training.outlines`)."""
+    outputs = _outputs(joints, network)
+    return fitted_outline_error((_parts(output), joint.masks) for joint, output in outputs)
+
+
+def _outputs(
+    joints: list[LoadedJoint], network: nn.Module
+) -> Iterator[tuple[LoadedJoint, BonesOutput]]:
+    network.eval()
+    for joint in joints:
+        image = torch.from_numpy(normalised(joint.pixels))[None, None]
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            output = network(image.to(memory_format=torch.channels_last))
+        yield joint, output
+    network.train()
+
+
+def _parts(output: BonesOutput) -> dict[str, np.ndarray]:
+    """Largest part of each mask."""
+    found = output.masks[0].float().numpy() > 0
+    return {name: largest_part(mask) for name, mask in zip(BONES, found, strict=True)}
+
+
+def _width_difference_mm(parts: dict[str, np.ndarray], joint: LoadedJoint) -> float | None:
     """Joint space width of the found masks minus that of the drawn ones."""
     try:
-        parts = {name: largest_part(part) for name, part in zip(BONES, found, strict=True)}
-        widths = [
-            measure_joint_space(masks, NETWORK_SPACING_MM).jsw_mm for masks in (parts, joint.masks)
-        ]
+        widths = [measure_joint_space(masks, NETWORK_SPACING_MM) for masks in (parts, joint.masks)]
     except LamellaError:
         return None
-    return float(widths[0] - widths[1])  # type: ignore[operator]
+    return (widths[0].jsw_px - widths[1].jsw_px) * NETWORK_SPACING_MM
 
 
 def _pool(joints: list[LoadedJoint], recipe: BonesRecipe) -> BonesPool:

@@ -9,6 +9,7 @@ from lamella.methods.bls_gan.infer import layer_images
 from lamella.methods.bones.infer import BonesEstimate, estimate_bones
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.infer import separate_scene
+from lamella.prepare.overlap import SMALLEST_OVERLAP_PX
 from lamella.prepare.scene import scene
 from lamella.records import (
     BoneMasks,
@@ -29,6 +30,7 @@ BONES = "bones"
 SHARES = "shares"
 BLS_GAN = "bls-gan"
 EXACT = "exact"
+SEGMENTED = "segmented"
 METHODS = (EXACT, BLS_GAN)
 
 
@@ -158,7 +160,11 @@ def adjustable(layers: Layers, seed: int = 0) -> AdjustableJoint:
 
 def outline_error(masks: BoneMasks) -> OutlineError:
     """How wrong the outlines of masks are: of segmented ones as calibrated, else as drawn."""
-    return DRAWN
+    if SEGMENTED not in masks.origin:
+        return DRAWN
+    return _outline_errors()[
+        "overlapping" if masks.overlap.sum() >= SMALLEST_OVERLAP_PX else "apart"
+    ]
 
 
 def _refuse_bare_array(radiograph: object) -> None:
@@ -195,6 +201,15 @@ def _predict(joint: Image, masks: Sequence[Mask]) -> tuple[BoneStack, float]:
 @lru_cache
 def _calibration() -> Calibration:
     return Calibration.of(models.card(SHARES)["calibration"])
+
+
+@lru_cache
+def _outline_errors() -> dict[str, OutlineError]:
+    fitted = models.card(BONES)["outline_error"]
+    return {
+        kind: OutlineError(offset_mm=found["offset_mm"], ripple_mm=found["ripple_mm"])
+        for kind, found in fitted.items()
+    }
 
 
 def _short_sha(name: str) -> str:

@@ -13,6 +13,7 @@ from lamella.physics.soft_tissue import FADE_MM, PENUMBRA_MM
 from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
 from lamella.tasks.separation import (
     separate_as_published,
+    separate_into_intensities,
     separate_joint,
     usable_masks,
 )
@@ -282,3 +283,32 @@ def test_published_layers_come_back_on_the_images_own_grid(coarse):
     predict = predicting(lambda masks: zip((0.5, 0.7), masks, strict=True), 0.8)
     layers = separate_as_published(joints.radiograph_of(coarse), coarse.masks, predict, "test")
     assert layers.bone_image("lower").shape == coarse.intensity.shape
+
+
+def three(upper: float, lower: float, soft: float):
+    """A predictor that says the same everywhere, inside masks and finger."""
+
+    def predict(joint, masks, finger):
+        bones = np.stack([value * mask for value, mask in zip((upper, lower), masks, strict=True)])
+        return (soft * finger).astype(np.float32), bones.astype(np.float32)
+
+    return predict
+
+
+def test_three_intensities_recompose_as_a_product(overlapping):
+    """R = 1 - (1 - L_upper) (1 - L_lower) (1 - L_soft)."""
+    radiograph = joints.radiograph_of(overlapping)
+    layers = separate_into_intensities(radiograph, overlapping.masks, three(0.5, 0.3, 0.2), "test")
+    both = overlapping.masks["upper"] & overlapping.masks["lower"]
+    np.testing.assert_allclose(layers.recompose()[both], 1 - 0.5 * 0.7 * 0.8, atol=1e-5)
+    alone = overlapping.masks["upper"] & ~overlapping.masks["lower"]
+    np.testing.assert_allclose(layers.recompose()[alone], 1 - 0.5 * 0.8, atol=1e-5)
+    assert (layers.share_sd[both] == WIDEST_SHARE_SD).all()
+
+
+def test_three_intensities_come_back_on_the_images_own_grid(coarse):
+    radiograph = joints.radiograph_of(coarse)
+    layers = separate_into_intensities(radiograph, coarse.masks, three(0.5, 0.3, 0.2), "test")
+    inside = laws.core(coarse.masks["lower"] & ~coarse.masks["upper"], 4)
+    np.testing.assert_allclose(layers.bone_absorbance["lower"][inside], -np.log(0.7), atol=1e-4)
+    assert layers.soft_absorbance.shape == coarse.intensity.shape

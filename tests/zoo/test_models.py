@@ -51,7 +51,7 @@ NETWORKS = {"bls-gan": (bls_gan, 3), "bones": (BonesNetwork, 1), "shares": (Shar
 
 
 def test_the_networks_that_are_shipped():
-    assert models.names() == ("bls-gan", "bones", "shares")
+    assert models.names() == ("bls-gan", "bones", "lsn", "shares")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -97,7 +97,7 @@ def test_a_damaged_file_is_refused_with_a_remedy(monkeypatch, fresh_sessions):
 @pytest.mark.parametrize("ask", [models.card, models.session])
 def test_an_unknown_network_is_refused_with_the_names_there_are(ask):
     with pytest.raises(
-        LamellaError, match="no network 'spines' in the zoo, only bls-gan, bones, shares"
+        LamellaError, match="no network 'spines' in the zoo, only bls-gan, bones, lsn, shares"
     ):
         ask("spines")
 

@@ -9,9 +9,17 @@ import pytest
 import joints
 import laws
 from lamella.physics.phantoms import JointPhantom
-from lamella.records import LamellaError, Layers, Radiograph
+from lamella.records import BoneMasks, LamellaError, Layers, Radiograph
+from lamella.tasks.joint_width import DRAWN
 from lamella.zoo import models
-from lamella.zoo.verbs import segment, separate
+from lamella.zoo.verbs import (
+    adjustable,
+    joint_space,
+    outline_error,
+    segment,
+    separate,
+    synthesize,
+)
 
 
 def obeys_all_laws(layers: Layers) -> None:
@@ -33,6 +41,8 @@ for verb in (
     lambda: lamella.segment(phantom.intensity),
     lambda: lamella.separate(phantom.intensity),
     lambda: lamella.separate(lamella.Radiograph(pixels=phantom.intensity), masks),
+    lambda: lamella.joint_space(phantom.intensity),
+    lambda: lamella.synthesize(phantom.intensity, jsw_mm=1.0),
 ):
     try:
         verb()
@@ -44,8 +54,9 @@ for verb in (
 def test_bare_arrays_and_lists_are_refused_where_types_are_not_checked():
     command = [sys.executable, "-c", BARE]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    segmenting, separating, unnamed = said
-    assert segmenting == separating
+    segmenting, separating, unnamed, measuring, putting = said
+    assert segmenting == separating == measuring
+    assert putting == "expected Layers, got ndarray: use lamella.separate(radiograph)"
     assert segmenting.startswith("expected a Radiograph, got ndarray: use lamella.read(path)")
     assert unnamed.startswith("expected masks by bone name, got list: give {")
 
@@ -142,3 +153,25 @@ def test_what_is_no_upright_joint_is_refused(image):
     assert segment(radiograph).refused is not None
     with pytest.raises(LamellaError, match="not accepted as a finger joint"):
         separate(radiograph)
+
+
+def test_a_joint_is_measured_and_put_together_again_at_another_width():
+    phantom = joints.phantom(jsw_mm=0.8, seed=1)
+    radiograph = joints.radiograph_of(phantom)
+    space = joint_space(radiograph, phantom.masks)
+    assert space.jsw_mm == pytest.approx(0.8, abs=0.06)
+    assert space.jsw_sd_mm == pytest.approx(np.sqrt(2) * DRAWN.offset_mm)
+    layers = separate(radiograph, phantom.masks)
+    made = synthesize(layers, jsw_mm=2.0)
+    assert made.jsw_mm == pytest.approx(2.0, abs=1e-4)
+    again = synthesize(adjustable(layers), jsw_mm=2.0)
+    np.testing.assert_array_equal(made.image, again.image)
+
+
+def test_segmented_masks_have_their_calibrated_error():
+    apart, over = (joints.phantom(jsw_mm=width, seed=1) for width in (1.5, -1.0))
+    errors = [outline_error(segment(joints.radiograph_of(phantom))) for phantom in (apart, over)]
+    fitted = models.card("bones")["outline_error"]
+    assert errors[0].offset_mm == fitted["apart"]["offset_mm"]
+    assert errors[1].offset_mm == fitted["overlapping"]["offset_mm"]
+    assert outline_error(BoneMasks(masks=dict(apart.masks))) == DRAWN

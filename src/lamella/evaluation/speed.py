@@ -15,7 +15,8 @@ from lamella.io.write import write_png16
 from lamella.physics.phantoms import random_joint_phantom
 from lamella.records import LamellaError, Radiograph
 from lamella.zoo.models import names
-from lamella.zoo.verbs import BONES, SHARES, segment, separate
+from lamella.zoo.separators import SHARES
+from lamella.zoo.verbs import BONES, segment, separate
 
 REPEATS = 5
 LOADED_JOINTS = 40

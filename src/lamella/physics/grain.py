@@ -44,10 +44,10 @@ def grain_beside(absorbance: Absorbance, visible: Mask, pixel_spacing_mm: float)
 def grain_like(grain: Image, visible: Mask, pixel_spacing_mm: float, seed: int) -> Image:
     """More grain of the same kind over the whole image, (row, col).
 
-    Windows of seen grain, taken from random places, are laid over each other with weights whose
-    squares add up to 1 (a sine window at half its width): power is kept, and with it the fine
-    structure that detector, resampling and JPEG gave it, which no Gaussian field has. Sources lie
-    a multiple of ``BLOCK_PX`` away, so blocks of JPEG stay where they were.
+    Windows of seen grain, taken from random places, are laid beside each other and fade into each
+    other over a quarter of their width, with weights whose squares add up to 1: power is kept, and
+    with it the fine structure that detector, resampling and JPEG gave it, which no Gaussian
+    field has. Sources lie a multiple of ``BLOCK_PX`` away, so blocks of JPEG stay where they were.
 
     Args:
         grain: of visible pixels, 0 elsewhere (:func:`grain_beside`).
@@ -82,13 +82,16 @@ def _whole_windows(visible: Mask, side_px: int) -> np.ndarray:
 def _laid_over(
     texture: Image, sources: np.ndarray, side_px: int, rng: np.random.Generator
 ) -> Image:
-    rise = np.sin(np.pi * (np.arange(side_px) + 0.5) / side_px)
-    weight = np.outer(rise, rise)
+    fade_px = side_px // 4
+    step_px = side_px - fade_px
+    rise = np.sin(0.5 * np.pi * (np.arange(fade_px) + 0.5) / fade_px)
+    line = np.concatenate([rise, np.ones(side_px - 2 * fade_px), rise[::-1]])
+    weight = np.outer(line, line)
     rows, cols = texture.shape
     canvas = np.zeros((rows + 2 * side_px, cols + 2 * side_px))
     by_phase = _by_phase(sources)
-    for row in range(-side_px // 2, rows, side_px // 2):
-        for col in range(-side_px // 2, cols, side_px // 2):
+    for row in range(-fade_px, rows, step_px):
+        for col in range(-fade_px, cols, step_px):
             near = by_phase.get((row % BLOCK_PX, col % BLOCK_PX), sources)
             first = near[rng.integers(len(near))]
             patch = texture[first[0] : first[0] + side_px, first[1] : first[1] + side_px]

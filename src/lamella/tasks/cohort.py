@@ -247,7 +247,7 @@ def grain_seed(seed: int, source_sha256: str) -> int:
 
 def _dealt(request: CohortRequest, table: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng([request.seed, DEALING])
-    wanted = _spread(request.count or 0, table.any(axis=0), rng)
+    wanted = _spread(request.count or 0, np.asarray(table.any(axis=0)), rng)
     counts = np.zeros(table.shape, int)
     for width_index in np.argsort(table.sum(axis=0), kind="stable"):
         able = np.flatnonzero(table[:, width_index])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lamella.methods.lsn.infer import context_of
 from lamella.physics.formation import (
     WIDEST_SHARE_SD,
     absorbance,
@@ -25,6 +26,10 @@ share of each bone (bone, row, col), standard deviation of the share (row, col).
 Prediction = Callable[[Image, Sequence[Mask]], tuple[BoneStack, float]]
 """(joint image, masks top bone first) on the network's grid -> layer images (bone, row, col)
 and k, the transmittance of the soft tissue."""
+
+ThreeLayers = Callable[[Image, Sequence[Mask], Mask], tuple[Image, BoneStack]]
+"""(joint image, masks top bone first, finger) on the network's grid -> intensity of the soft
+tissue (row, col) and of each bone alone (bone, row, col)."""
 
 BONES = 2
 LEAST_OUTLINE_AGREEMENT = 0.8
@@ -90,6 +95,44 @@ def separate_as_published(
     return Layers(
         soft_absorbance=soft,
         bone_absorbance=dict(zip(joint.names, bones, strict=True)),
+        masks=joint.given,
+        radiograph=radiograph,
+        share_sd=np.where(stack.all(axis=0), np.float32(WIDEST_SHARE_SD), np.float32(0.0)),
+        method=method,
+    )
+
+
+def separate_into_intensities(
+    radiograph: Radiograph, masks: Mapping[str, Mask], predict: ThreeLayers, method: str
+) -> Layers:
+    """Separate as LSN does (arXiv 2502.01972): three layer intensities, predicted.
+
+    ``a = -ln(1 - L)`` of each, so the layers recompose to ``1 - prod(1 - L)``, near the
+    radiograph but not equal to it; beyond the finger, where no layer is predicted, everything is
+    soft tissue. The method states no uncertainty: ``share_sd`` is the widest there is in the
+    overlap.
+
+    Args:
+        radiograph: one finger joint.
+        masks: name -> (row, col), two bones, in any order.
+        predict: see :data:`ThreeLayers`.
+        method: name written into the result.
+
+    Raises:
+        LamellaError: see :func:`separate_joint`.
+    """
+    joint = _prepared(radiograph, masks)
+    finger = context_of(joint.seen, np.any(joint.small, axis=0))
+    soft, images = predict(joint.grid.to_network(radiograph.pixels), joint.small, finger)
+    found, *bones = (
+        np.asarray(absorbance(joint.grid.to_native(image), radiograph.grey_level), np.float32)
+        for image in (soft, *images)
+    )
+    stack = np.stack(joint.stack)
+    inside = joint.grid.to_native(finger.astype(np.float32)) >= 0.5
+    return Layers(
+        soft_absorbance=np.where(inside, found, joint.observed).astype(np.float32),
+        bone_absorbance=dict(zip(joint.names, np.stack(bones) * stack, strict=True)),
         masks=joint.given,
         radiograph=radiograph,
         share_sd=np.where(stack.all(axis=0), np.float32(WIDEST_SHARE_SD), np.float32(0.0)),

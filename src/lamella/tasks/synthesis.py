@@ -47,6 +47,9 @@ SPLINE_REACH_PX = 3
 SEARCH_STEPS = 6
 CLOSE_ENOUGH_PX = 1e-4
 MOST_OVER_AIR = 0.01
+FAINTEST_MATTE = 0.02
+EDGE_MEAN_PX = 4.0
+EDGE_CLIP_SD = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -279,12 +282,27 @@ class AdjustableJoint:
 
 
 def _grain(layers: Layers, covered: Absorbance, spacing_mm: float, seed: int) -> Image:
-    """Real grain beside the bones, drawn grain under them; powers add, not amplitudes."""
+    """h: real grain beside the bones; elsewhere what makes ``soft + h m`` look like tissue."""
     observed = radiograph_absorbance(layers)
     visible = visible_tissue(observed, covered > 0, spacing_mm)
     real = grain_beside(observed, visible, spacing_mm)
     drawn = grain_like(real, visible, spacing_mm, seed)
-    return np.where(visible, real, np.where(covered > 0, drawn, 0.0)).astype(np.float32)
+    bared = _bared(layers.soft_absorbance, observed, covered, drawn)
+    missing = (bared - layers.soft_absorbance) / np.maximum(covered, FAINTEST_MATTE)
+    return np.where(covered > 0, missing, real).astype(np.float32)
+
+
+def _bared(soft: Absorbance, observed: Absorbance, covered: Absorbance, drawn: Image) -> Absorbance:
+    """Soft tissue without any bone: under the bones, on their soft edges, and beside them.
+
+    On the soft edge p of a bone the observation still tells a part 1 - p of the tissue's own
+    grain; the rest is drawn, with powers that add up to 1. What exceeds the grain there is bone.
+    """
+    mean = ndimage.gaussian_filter(soft, EDGE_MEAN_PX)
+    bound = EDGE_CLIP_SD * float(drawn[covered > 0].std()) if (covered > 0).any() else 0.0
+    told = 1.0 - covered
+    edge = mean + told * np.clip(observed - mean, -bound, bound) + np.sqrt(1 - told**2) * drawn
+    return np.where(covered >= 1.0, soft + drawn, np.where(covered > 0, edge, observed))
 
 
 def radiograph_absorbance(layers: Layers) -> Absorbance:

@@ -1,16 +1,12 @@
 """The verbs a user calls, assembled from tasks and shipped networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
 
-from lamella.methods.bls_gan.infer import layer_images
 from lamella.methods.bones.infer import BonesEstimate, estimate_bones
-from lamella.methods.shares.calibrate import Calibration
-from lamella.methods.shares.infer import separate_scene
 from lamella.prepare.overlap import SMALLEST_OVERLAP_PX
-from lamella.prepare.scene import scene
 from lamella.records import (
     BoneMasks,
     JointSpace,
@@ -21,17 +17,15 @@ from lamella.records import (
 )
 from lamella.tasks.joint_width import DRAWN, OutlineError, measure_joint_space
 from lamella.tasks.segmentation import segment_joint
-from lamella.tasks.separation import separate_as_published, separate_joint, usable_masks
+from lamella.tasks.separation import usable_masks
 from lamella.tasks.synthesis import AdjustableJoint
-from lamella.types import Absorbance, BoneStack, Image, Mask
+from lamella.types import Image, Mask
 from lamella.zoo import models
+from lamella.zoo.separators import separators
 
 BONES = "bones"
-SHARES = "shares"
-BLS_GAN = "bls-gan"
 EXACT = "exact"
 SEGMENTED = "segmented"
-METHODS = (EXACT, BLS_GAN)
 
 
 def segment(radiograph: Radiograph) -> BoneMasks:
@@ -68,20 +62,19 @@ def separate(
     Args:
         radiograph: one finger joint.
         masks: name -> bool (row, col) of both bones; segmented when absent.
-        method: ``exact``, or ``bls-gan``: as published, for comparison; its layers recompose
-            the radiograph only nearly and come without uncertainty.
+        method: ``exact``; ``lsn``: exact too, its network also corrects the soft tissue under all
+            of both bones; ``bls-gan`` and ``lsn-as-published``: for comparison, their layers
+            recompose the radiograph only nearly and come without uncertainty.
 
     Raises:
         LamellaError: masks of another size, empty or not two; an image that segmentation
             refuses; no soft tissue visible; no such method.
     """
     _refuse_bare_array(radiograph)
-    if method not in METHODS:
-        raise LamellaError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
-    found = segment(radiograph) if masks is None else masks
-    if method == BLS_GAN:
-        return separate_as_published(radiograph, found, _predict, f"bls-gan {_short_sha(BLS_GAN)}")
-    return separate_joint(radiograph, found, _estimate, f"{SHARES} {_short_sha(SHARES)}")
+    known = separators()
+    if method not in known:
+        raise LamellaError(f"expected a method of {', '.join(known)}, got {method!r}")
+    return known[method](radiograph, segment(radiograph) if masks is None else masks)
 
 
 def joint_space(radiograph: Radiograph, masks: Mapping[str, Mask] | None = None) -> JointSpace:
@@ -183,26 +176,6 @@ def _find(pixels: Image) -> BonesEstimate:
     return estimate_bones(pixels, runner)
 
 
-def _estimate(
-    absorbance: Absorbance, masks: Sequence[Mask], spacing_mm: float
-) -> tuple[Absorbance, BoneStack, Image]:
-    joint = scene(absorbance, masks, spacing_mm)
-    return separate_scene(joint, lambda batch: models.run(SHARES, batch)[0], _calibration())
-
-
-def _predict(joint: Image, masks: Sequence[Mask]) -> tuple[BoneStack, float]:
-    def runner(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        layers, k = models.run(BLS_GAN, batch)
-        return layers, k
-
-    return layer_images(joint, masks, runner)
-
-
-@lru_cache
-def _calibration() -> Calibration:
-    return Calibration.of(models.card(SHARES)["calibration"])
-
-
 @lru_cache
 def _outline_errors() -> dict[str, OutlineError]:
     fitted = models.card(BONES)["outline_error"]
@@ -210,7 +183,3 @@ def _outline_errors() -> dict[str, OutlineError]:
         kind: OutlineError(offset_mm=found["offset_mm"], ripple_mm=found["ripple_mm"])
         for kind, found in fitted.items()
     }
-
-
-def _short_sha(name: str) -> str:
-    return str(models.card(name)["sha256"])[:12]

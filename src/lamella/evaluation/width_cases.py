@@ -15,14 +15,16 @@ from lamella.io.datasets import (
     load_joint,
     mask_faults,
 )
-from lamella.physics.phantoms import JointPhantom, random_joint_phantom
+from lamella.physics.phantoms import JointPhantom, random_joint_phantom, silhouettes
 from lamella.records import JointSpace, LamellaError, Radiograph
+from lamella.tasks.joint_width import EXACT, measure_joint_space
 from lamella.zoo.verbs import adjustable, joint_space, separate
 
 PHANTOMS = 200
 PHANTOM_JSW_MM = (0.0, 3.0)
 PHANTOM_SPACING_MM = (0.08, 0.2)
 FIELD_MM = 21.0
+OUTLINE_SPACING_MM = 0.04
 COMMANDED_MM = (-0.5, 3.0)
 COMMANDS_PER_JOINT = 3
 SEED = 20251
@@ -77,7 +79,20 @@ def phantom_widths(count: int = PHANTOMS, *, segmented: bool = True) -> Iterator
             grey_level=1 / 255,
         )
         name, masks = f"phantom {number}", None if segmented else phantom.masks
-        yield outcome(name, phantom.jsw_mm, lambda r=radiograph, m=masks: joint_space(r, m))
+        yield outcome(
+            name, geometric_width_mm(phantom), lambda r=radiograph, m=masks: joint_space(r, m)
+        )
+
+
+def geometric_width_mm(phantom: JointPhantom) -> float:
+    """Width of a phantom's outlines by the written definition, drawn at ``OUTLINE_SPACING_MM``.
+
+    The phantom's own ``jsw_mm`` is along the metacarpal's axis, which no image shows.
+    """
+    side = round(FIELD_MM / OUTLINE_SPACING_MM)
+    fine = replace(phantom.spec, pixel_spacing_mm=OUTLINE_SPACING_MM, rows=side, cols=side)
+    space = measure_joint_space(silhouettes(fine), OUTLINE_SPACING_MM, EXACT)
+    return space.jsw_px * OUTLINE_SPACING_MM
 
 
 def wide_phantom(rng: np.random.Generator) -> JointPhantom:

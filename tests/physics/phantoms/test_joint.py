@@ -7,7 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lamella.physics.phantoms import JointPhantomSpec, joint_phantom, random_joint_phantom
+from lamella.physics.phantoms import (
+    JointPhantomSpec,
+    joint_phantom,
+    random_joint_phantom,
+    silhouettes,
+)
 
 SMALL = JointPhantomSpec(pixel_spacing_mm=0.2, rows=104, cols=104, seed=5)
 
@@ -215,3 +220,9 @@ def test_random_phantoms_replay_and_obey_fixed_fields():
     assert first.spec == again.spec != other.spec
     assert first.jsw_mm == pytest.approx(0.25, abs=1e-3)
     np.testing.assert_array_equal(first.intensity, again.intensity)
+
+
+def test_silhouettes_alone_are_those_of_the_phantom():
+    spec = JointPhantomSpec(jsw_mm=0.5, rows=96, cols=96, pixel_spacing_mm=0.22, tilt_deg=4.0)
+    for name, mask in silhouettes(spec).items():
+        np.testing.assert_array_equal(mask, joint_phantom(spec).masks[name])

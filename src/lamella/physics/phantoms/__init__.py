@@ -5,6 +5,7 @@ from lamella.physics.phantoms.joint import (
     JointPhantomSpec,
     joint_phantom,
     random_joint_phantom,
+    silhouettes,
 )
 
-__all__ = ["JointPhantom", "JointPhantomSpec", "joint_phantom", "random_joint_phantom"]
+__all__ = ["JointPhantom", "JointPhantomSpec", "joint_phantom", "random_joint_phantom", "silhouettes"]

@@ -194,6 +194,13 @@ def joint_phantom(spec: JointPhantomSpec | None = None) -> JointPhantom:
     )
 
 
+def silhouettes(spec: JointPhantomSpec) -> dict[str, Bool[np.ndarray, "rows cols"]]:
+    """Masks "upper" and "lower" alone, at any spacing: the geometry without the radiograph."""
+    upper, lower = _bones(spec)
+    placement, _ = _place(spec, upper, lower)
+    return _silhouettes(spec, upper, lower, placement)
+
+
 def random_joint_phantom(rng: np.random.Generator, **fixed: Any) -> JointPhantom:
     """Make a phantom with a realistic spec drawn from ``rng``; ``fixed`` overrides its fields.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,36 @@ def lamella(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(code=int(code), out=captured.out, err=captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def two_joints(tmp_path_factory: pytest.TempPathFactory, phantom: JointPhantom) -> Path:
+    """A folder of two joints with their masks."""
+    folder = tmp_path_factory.mktemp("joints")
+    for name, dim in (("a", 1.0), ("b", 0.98)):
+        write_png16(folder / f"{name}.png", phantom.intensity * dim)
+        write_masks(folder / f"{name}.png", phantom)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cohort(two_joints: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``cohort("png16")``: ten samples of two joints, made once; nobody may write there."""
+
+    @cache
+    def made(image_format: str) -> Path:
+        out = tmp_path_factory.mktemp("cohorts") / image_format
+        code = main([*cohort_words(two_joints), "--format", image_format, "-o", str(out)])
+        assert code == 0
+        return out
+
+    return made
+
+
+def cohort_words(folder: Path) -> list[str]:
+    """The command of the cohort above, but for its format and its folder."""
+    words = ("synthesize", folder, "--jsw", "0:1:0.25", "--count", 10, "--pixel-spacing", 0.164)
+    return [str(word) for word in words]
 
 
 @pytest.fixture

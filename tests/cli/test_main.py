@@ -9,11 +9,13 @@ import lamella as package
 from lamella.cli import info
 from lamella.cli.console import ExitCode
 
+VERBS = ("separate", "synthesize", "measure", "demo", "info", "doctor", "train", "evaluate")
+
 
 def test_alone_it_prints_help(lamella):
     ran = lamella()
     assert (ran.code, ran.err) == (0, "")
-    for verb in ("separate", "demo", "info", "doctor", "train", "evaluate"):
+    for verb in VERBS:
         assert verb in ran.out
 
 
@@ -53,7 +55,7 @@ def test_ctrl_c_is_its_own_exit_code(lamella, monkeypatch):
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_every_command_has_help(lamella, flag):
-    for verb in ("separate", "demo", "info", "doctor", "train", "evaluate"):
+    for verb in VERBS:
         ran = lamella(verb, flag)
         assert ran.code == 0
         assert f"lamella {verb}" in ran.out

@@ -13,6 +13,11 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+import joints
+from lamella.records import SyntheticJoint
+from lamella.tasks.separation import separate_joint
+from lamella.tasks.synthesis import AdjustableJoint
+
 PATIENT = {
     "PatientName": "Quatermain^Allan",
     "PatientID": "ZULU-4711",
@@ -106,3 +111,14 @@ def make_chunk() -> Callable[[bytes, bytes], bytes]:
 @pytest.fixture
 def make_dataset() -> Callable[..., FileDataset]:
     return dataset
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> SyntheticJoint:
+    """A phantom joint at another width, shifted and turned a little."""
+    phantom = joints.coarse_phantom(jsw_mm=0.8)
+    layers = separate_joint(
+        joints.radiograph_of(phantom), phantom.masks, joints.estimate_saying(), "test"
+    )
+    joint = AdjustableJoint.of(layers)
+    return joint.at(joint.posed(1.3, shift_mm=0.2, rotation_deg=1.0))

@@ -9,6 +9,7 @@ import joints
 import laws
 from lamella.records import LamellaError, Layers, Pose
 from lamella.tasks.joint_width import EXACT, measure_joint_space
+from lamella.tasks.movable import movable
 from lamella.tasks.separation import separate_joint
 from lamella.tasks.synthesis import MARGIN_MM, AdjustableJoint
 
@@ -74,9 +75,10 @@ def test_the_image_is_the_formula(joint):
     pad = joint.margin_px
     inside = (slice(pad, -pad), slice(pad, -pad))
     moved = [np.roll(part, whole[name], 0)[inside] for name, part in _by_name(joint, joint.mattes)]
+    resting = movable(joint.layers, joint.mattes[:, *inside], SPACING_MM, 0).bones
     bones = {
         name: np.roll(np.pad(bone, pad, mode="reflect"), whole[name], 0)[inside]
-        for name, bone in joint.layers.bone_absorbance.items()
+        for name, bone in _by_name(joint, resting)
     }
     soft = joint.soft + joint.grain * (joint.matte - np.max(moved, axis=0))
     absorbance = np.maximum(soft, 0) + sum(bones.values())

@@ -1,4 +1,4 @@
-"""The command line: ``lamella separate``, ``demo``, ``info``, ``doctor``, ``train``, ``evaluate``.
+"""The command line: ``lamella separate``, ``synthesize``, ``measure``, ``demo``, ``info`` and more.
 
 Starting up loads no numerical library: each command imports what it needs when it runs.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from lamella import __version__
-from lamella.cli import demo, develop, doctor, info, panel, separate
+from lamella.cli import demo, develop, doctor, info, measure, panel, separate, synthesize
 from lamella.cli.console import DEBUG_VARIABLE, ExitCode, UsageError, complain, console
 
 app = App(
@@ -22,6 +22,8 @@ app = App(
 )
 for _command in (
     separate.separate,
+    synthesize.synthesize,
+    measure.measure,
     panel.panel,
     demo.demo,
     info.info,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -64,8 +64,13 @@ class Batch:
     done: frozenset[str]
 
     @classmethod
-    def planned(cls, images: Sequence[Path], options: SeparateOptions) -> Batch:
+    def planned(cls, images: Sequence[Path], options: SeparateOptions, inside: str = "") -> Batch:
         """Find and identify every input, and check that nothing would be overwritten.
+
+        Args:
+            images: files and folders; the output folder is not searched.
+            options: of the command.
+            inside: folder of the results within the output folder.
 
         Raises:
             LamellaError: nothing to do, an output folder that cannot be written, or a result
@@ -74,6 +79,7 @@ class Batch:
         """
         refuse_unwritable(options.out)
         jobs = find_jobs(images, options, lambda files: tracked(files, "looking at files"))
+        options = replace(options, out=options.out / inside)
         weights = weights_sha256()
         done = frozenset(job.name for job in jobs if _is_done(job, options, weights))
         _refuse_overwriting([job.name for job in jobs if job.name not in done], options)
@@ -91,7 +97,7 @@ class Batch:
         try:
             return self._written(job, self._separated(job))
         except LamellaError as error:
-            raise LamellaError(f"{job.source}: {_reason(job, error)}") from None
+            raise LamellaError(f"{job.source}: {reason_of(job, error)}") from None
 
     def each(self) -> tuple[list[Outcome], bool]:
         """Separate all radiographs; True when Ctrl-C stopped that.
@@ -132,7 +138,7 @@ class Batch:
     def _written(self, job: Job, taken: Outcome | Taken) -> Outcome:
         if isinstance(taken, Outcome):
             return taken
-        origin = _origin(job, self.options, self.run.weights_sha256)
+        origin = origin_of(job, self.options, self.run.weights_sha256)
         result = described(taken.layers, origin, taken.timings_ms)
         folder = write_result(self.options.out, taken.layers, result)
         flags = taken.layers.masks.flags
@@ -150,7 +156,7 @@ def taken_apart(job: Job, options: SeparateOptions) -> Taken:
     timings_ms: dict[str, float] = {}
     with _timed(timings_ms, "read"):
         radiograph = read(job.path, options.pixel_spacing_mm)
-        masks = _given_masks(job, radiograph)
+        masks = given_masks(job, radiograph)
     with _refusing():
         if masks is None:
             with _timed(timings_ms, "segment"):
@@ -167,9 +173,9 @@ def _attempted(job: Job, work: Callable[[], Result]) -> Result | Outcome:
     try:
         return work()
     except RefusedError as error:
-        return _outcome(job, Fate.REFUSED, _reason(job, error))
+        return _outcome(job, Fate.REFUSED, reason_of(job, error))
     except LamellaError as error:
-        return _outcome(job, Fate.FAILED, _reason(job, error))
+        return _outcome(job, Fate.FAILED, reason_of(job, error))
     except Exception as error:  # noqa: BLE001 -- one image must not stop the others
         if os.environ.get(DEBUG_VARIABLE):
             console(stderr=True).print_exception()
@@ -177,7 +183,12 @@ def _attempted(job: Job, work: Callable[[], Result]) -> Result | Outcome:
         return _outcome(job, Fate.FAILED, f"internal error {kind}, please report")
 
 
-def _given_masks(job: Job, radiograph: Radiograph) -> BoneMasks | None:
+def given_masks(job: Job, radiograph: Radiograph) -> BoneMasks | None:
+    """The masks given for a job, or None.
+
+    Raises:
+        LamellaError: a mask that cannot be used; the bone is named instead of the file.
+    """
     if not job.masks:
         return None
     masks = {}
@@ -192,7 +203,7 @@ def _given_masks(job: Job, radiograph: Radiograph) -> BoneMasks | None:
 def _is_done(job: Job, options: SeparateOptions, weights: Mapping[str, str]) -> bool:
     if not options.resume or job.sha256 is None or job.problem is not None:
         return False
-    return is_same(options.out / job.name, _origin(job, options, weights))
+    return is_same(options.out / job.name, origin_of(job, options, weights))
 
 
 def _refuse_overwriting(names: Sequence[str], options: SeparateOptions) -> None:
@@ -218,7 +229,8 @@ def _refuse_overwriting(names: Sequence[str], options: SeparateOptions) -> None:
             refuse_foreign(folder)
 
 
-def _origin(job: Job, options: SeparateOptions, weights: Mapping[str, str]) -> Origin:
+def origin_of(job: Job, options: SeparateOptions, weights: Mapping[str, str]) -> Origin:
+    """What the result of a job is made from."""
     return Origin(
         name=job.name,
         input_sha256=job.sha256 or "",
@@ -261,7 +273,7 @@ def _readable(folder: Path) -> Path:
     return folder
 
 
-def _reason(job: Job, error: LamellaError) -> str:
+def reason_of(job: Job, error: LamellaError) -> str:
     """An error's sentence without any name of the file, which may be a patient's."""
     text = " ".join(str(error).split())
     for name in (job.source, printable_name(job.path)):

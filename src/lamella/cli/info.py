@@ -43,6 +43,7 @@ EXTRAS = {
         "sklearn",
         "tensorboard",
     ),
+    "parquet": ("pyarrow",),
     "serve": ("fastapi", "uvicorn"),
 }
 RECORDED = ("numpy", "scipy", "onnxruntime", "pillow", "tifffile", "pydicom")

@@ -5,10 +5,15 @@ Layers add in absorbance, so a joint whose bones have moved by the motions ``T_i
     a(x) = a_soft(x) + h(x) (m(x) - C(x)) + sum_i b_i(T_i^-1 x),    C(x) = max_i m_i(T_i^-1 x),
 
 with ``b_i`` the bones' absorbance, ``m_i`` their mattes, ``m = max_i m_i`` and ``h`` the grain:
-real beside the bones, drawn from its statistics under them (:mod:`lamella.physics.grain`). A
-bone carries the grain of its own pixels; so where it leaves (m > C), grain is added to the smooth
+real beside the bones, resampled from there under them (:mod:`lamella.physics.grain`). A bone
+carries the grain of its own pixels; so where it leaves (m > C), grain is added to the smooth
 soft tissue, and where it arrives (C > m) the soft tissue's own grain goes: neither a ghost, nor
 a smear, nor grain twice. Bones that do not move give the radiograph back, pixel for pixel.
+
+On the soft edge of a bone (0 < m < 1) the layers' soft tissue keeps what lies below its smooth
+continuation and the bone what lies above: half of the grain each, which would show as a rim where
+the bone arrives. There the rest ``r = a - a_smooth`` is shared as ``m r`` and ``(1 - m) r``,
+whatever its sign.
 
 Motions are shared out: the upper bone does half, the lower bone the other half. Beyond the image
 border bones are continued by reflection, so no wedge opens there.
@@ -21,9 +26,8 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
-from lamella.physics.formation import absorbance, intensity
+from lamella.physics.formation import intensity
 from lamella.physics.geometry import RigidMotion
-from lamella.physics.grain import grain_beside, grain_like, visible_tissue
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM, air_beside, matte
 from lamella.prepare.articular import bone_ends, moved_end, smooth_outline
 from lamella.prepare.masks import by_height, reaching_border
@@ -37,6 +41,7 @@ from lamella.records import (
     SyntheticJoint,
 )
 from lamella.tasks.joint_width import DRAWN, OutlineError, joint_space_between
+from lamella.tasks.movable import movable
 from lamella.types import Absorbance, BoneStack, Image, Mask, PaddedImage, PaddedStack
 
 MARGIN_MM = 5.0
@@ -47,9 +52,6 @@ SPLINE_REACH_PX = 3
 SEARCH_STEPS = 6
 CLOSE_ENOUGH_PX = 1e-4
 MOST_OVER_AIR = 0.01
-FAINTEST_MATTE = 0.02
-EDGE_MEAN_PX = 4.0
-EDGE_CLIP_SD = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +63,7 @@ class AdjustableJoint:
 
     Args:
         layers: what it was made from.
-        soft: absorbance of the soft tissue, smooth under the bones.
+        soft: absorbance of the soft tissue, smooth under the bones (:mod:`lamella.tasks.movable`).
         grain: h, see the module.
         matte: m, largest matte of both bones where they stand.
         names: top bone first.
@@ -113,14 +115,14 @@ class AdjustableJoint:
         top, bottom = by_height(layers.masks)
         mattes = np.stack([matte(reaching[name], spacing_mm) for name in (top, bottom)])
         margin_px = int(np.ceil(MARGIN_MM / spacing_mm))
-        bones = np.stack([layers.bone_absorbance[name] for name in (top, bottom)])
+        parts = movable(layers, mattes, spacing_mm, seed)
         return cls(
             layers=layers,
-            soft=layers.soft_absorbance,
-            grain=_grain(layers, mattes.max(axis=0), spacing_mm, seed),
+            soft=parts.soft,
+            grain=parts.grain,
             matte=mattes.max(axis=0),
             names=(top, bottom),
-            splines=np.stack([_spline(part) for part in _padded(bones, margin_px)]),
+            splines=np.stack([_spline(part) for part in _padded(parts.bones, margin_px)]),
             mattes=_padded(mattes, margin_px),
             silhouettes=_padded(
                 np.stack([smooth_outline(reaching[name]) for name in (top, bottom)]), margin_px
@@ -129,7 +131,7 @@ class AdjustableJoint:
             ends=ends,
             joint_space=space,
             error=error,
-            air=air_beside(radiograph_absorbance(layers), mattes.max(axis=0) > 0),
+            air=air_beside(parts.observed, mattes.max(axis=0) > 0),
         )
 
     def posed(
@@ -172,7 +174,6 @@ class AdjustableJoint:
                 for part, motion in zip(self.splines, moved, strict=True)
             ]
         )
-        bones = np.maximum(bones, 0.0)
         mattes = [
             self._sampled(part, motion, 1) for part, motion in zip(self.mattes, moved, strict=True)
         ]
@@ -238,7 +239,8 @@ class AdjustableJoint:
         outlines: list[Mask],
     ) -> SyntheticJoint:
         soft, bones = absorbances
-        pixels = np.asarray(intensity(soft + bones.sum(axis=0)), np.float32)
+        total = np.maximum(soft + bones.sum(axis=0), 0.0)
+        pixels = np.asarray(intensity(total), np.float32)
         return SyntheticJoint(
             radiograph=replace(self.layers.radiograph, pixels=pixels),
             masks=BoneMasks(
@@ -279,36 +281,6 @@ class AdjustableJoint:
     def _width_text(self) -> str:
         width_mm = self.joint_space.jsw_mm
         return "the present one" if width_mm is None else f"the present {width_mm:.2f} mm"
-
-
-def _grain(layers: Layers, covered: Absorbance, spacing_mm: float, seed: int) -> Image:
-    """h: real grain beside the bones; elsewhere what makes ``soft + h m`` look like tissue."""
-    observed = radiograph_absorbance(layers)
-    visible = visible_tissue(observed, covered > 0, spacing_mm)
-    real = grain_beside(observed, visible, spacing_mm)
-    drawn = grain_like(real, visible, spacing_mm, seed)
-    bared = _bared(layers.soft_absorbance, observed, covered, drawn)
-    missing = (bared - layers.soft_absorbance) / np.maximum(covered, FAINTEST_MATTE)
-    return np.where(covered > 0, missing, real).astype(np.float32)
-
-
-def _bared(soft: Absorbance, observed: Absorbance, covered: Absorbance, drawn: Image) -> Absorbance:
-    """Soft tissue without any bone: under the bones, on their soft edges, and beside them.
-
-    On the soft edge p of a bone the observation still tells a part 1 - p of the tissue's own
-    grain; the rest is drawn, with powers that add up to 1. What exceeds the grain there is bone.
-    """
-    mean = ndimage.gaussian_filter(soft, EDGE_MEAN_PX)
-    bound = EDGE_CLIP_SD * float(drawn[covered > 0].std()) if (covered > 0).any() else 0.0
-    told = 1.0 - covered
-    edge = mean + told * np.clip(observed - mean, -bound, bound) + np.sqrt(1 - told**2) * drawn
-    return np.where(covered >= 1.0, soft + drawn, np.where(covered > 0, edge, observed))
-
-
-def radiograph_absorbance(layers: Layers) -> Absorbance:
-    """Absorbance of the radiograph the layers came from, (row, col)."""
-    radiograph = layers.radiograph
-    return np.asarray(absorbance(radiograph.pixels, radiograph.grey_level), np.float32)
 
 
 def _padded(stack: BoneStack, margin_px: int) -> PaddedStack:

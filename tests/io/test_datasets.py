@@ -44,6 +44,8 @@ def test_a_row_loads_its_image_and_masks(joint):
     (row,) = joint_rows(manifest)
     loaded = load_joint(row)
     assert row.is_thumb
+    assert row.laterality == row.joint.split("_")[1]
+    assert load_joint(row).radiograph.laterality == row.laterality
     assert row.background is None
     assert loaded.pixels.dtype == np.float32
     assert loaded.pixels.max() == np.float32(63 / 255)

@@ -7,7 +7,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from lamella.io.dicom import dense_is_high, shows_low_bright
+from lamella.io.dicom import dense_is_high, laterality, shows_low_bright
 from lamella.io.read import read
 from lamella.records import IntensityScale, LamellaError, Radiograph, SpacingSource
 
@@ -321,3 +321,21 @@ def test_no_identifier_enters_an_error(write_dicom, finger_image, capfd, fault):
     assert refusal.value.__cause__ is None
     assert refusal.value.__suppress_context__
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"ImageLaterality": "L"}, "L"),
+        ({"Laterality": "R"}, "R"),
+        ({"ImageLaterality": "R", "Laterality": "L"}, "R"),
+        ({"ImageLaterality": "U", "Laterality": "L"}, "L"),
+        ({"Laterality": ""}, None),
+        ({}, None),
+    ],
+)
+def test_the_side_of_the_body_is_read_where_it_is_said(said, found):
+    header = Dataset()
+    for keyword, value in said.items():
+        setattr(header, keyword, value)
+    assert laterality(header) == found

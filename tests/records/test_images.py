@@ -407,3 +407,11 @@ def test_a_users_error_is_a_value_error_of_one_line():
     with pytest.raises(ValueError, match=r"^expected intensity") as caught:
         Radiograph(pixels=ramp(high=2.0))
     assert "\n" not in str(caught.value)
+
+
+def test_a_side_is_right_or_left_or_unknown():
+    pixels = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+    assert Radiograph(pixels=pixels).laterality is None
+    assert Radiograph(pixels=pixels, laterality="L").laterality == "L"
+    with pytest.raises((LamellaError, TypeError)):
+        Radiograph(pixels=pixels, laterality="left")

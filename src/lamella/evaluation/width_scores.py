@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lamella.evaluation.bootstrap import LEVEL_PERCENT, RESAMPLES, SEED, Interval
+from lamella.training.width_images import CLASSES
 
-CLASSES = 5
 BETTER_ABOVE = {"mae_mm": False, "mae_over_sd": False, "r2": True, "balanced": True, "kappa": True}
 """Score -> True where more is better."""
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,12 @@ class JointRow:
         """Joint index 13 is the thumb's metacarpophalangeal joint."""
         return self.joint.rsplit("_", 1)[-1] == "13"
 
+    @property
+    def laterality(self) -> Literal["R", "L"] | None:
+        """Side of the body, from the folder's name."""
+        parts = self.joint.split("_")
+        return "R" if "R" in parts[1:-1] else "L" if "L" in parts[1:-1] else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedJoint:
@@ -62,7 +69,9 @@ class LoadedJoint:
     @property
     def radiograph(self) -> Radiograph:
         """The image as a radiograph of 8-bit grey levels, its spacing unknown."""
-        return Radiograph(pixels=self.pixels, grey_level=GREY_LEVEL)
+        return Radiograph(
+            pixels=self.pixels, grey_level=GREY_LEVEL, laterality=self.row.laterality
+        )
 
     @property
     def masks(self) -> dict[str, Mask]:

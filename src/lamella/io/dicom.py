@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +91,18 @@ def read_dicom(data: bytes, path: Path, sha256: str, spacing_mm: float | None) -
             intensity_scale=intensity_scale(header),
             grey_level=scaled.grey_level,
             source=source,
+            laterality=laterality(header),
             warnings=(*about_header, *scaled.warnings, *about_pixels),
         )
+
+
+def laterality(header: Dataset) -> Literal["R", "L"] | None:
+    """Side of the body by Image Laterality (0020,0062), or by Laterality (0020,0060)."""
+    for name in ("ImageLaterality", "Laterality"):
+        found = code(header, name)
+        if found in ("R", "L"):
+            return "R" if found == "R" else "L"
+    return None
 
 
 def intensity_scale(header: Dataset) -> IntensityScale:

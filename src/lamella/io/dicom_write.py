@@ -60,6 +60,7 @@ def synthetic_dicom(radiograph: Radiograph, derivation: Derivation) -> bytes:
     image.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     _say_what_it_is(image, derivation)
     _leave_nameless(image)
+    image.Laterality = radiograph.laterality or ""
     _set_pixels(image, radiograph)
     buffer = io.BytesIO()
     dcmwrite(buffer, image, enforce_file_format=True)
@@ -105,7 +106,6 @@ def _leave_nameless(image: Dataset) -> None:
         "AccessionNumber",
         "ReferringPhysicianName",
         "PatientOrientation",
-        "Laterality",
     ):
         setattr(image, keyword, "")
 

@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class Radiograph:
         grey_level: step between neighbouring source grey levels (1/255 for 8 bit), in (0, 1];
             finer ones than ``FINEST_GREY_LEVEL`` count as that.
         source: a name safe to print (never a patient's).
+        laterality: "R" or "L", the side of the body, or None when unknown.
         warnings: sentences a reader should see beside any result.
 
     Raises:
@@ -74,6 +75,7 @@ class Radiograph:
     intensity_scale: IntensityScale = IntensityScale.DISPLAY
     grey_level: float = UNKNOWN_FLOAT_GREY_LEVEL
     source: str = "array"
+    laterality: Literal["R", "L"] | None = None
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -82,6 +84,8 @@ class Radiograph:
         spacing = _checked_spacing(self.pixel_spacing_mm)
         object.__setattr__(self, "pixel_spacing_mm", spacing)
         object.__setattr__(self, "grey_level", _checked_grey_level(self.grey_level))
+        if self.laterality not in ("R", "L", None):
+            raise LamellaError(f'expected laterality "R", "L" or None, got {self.laterality!r}')
         if self.spacing_source is None:
             known = SpacingSource.UNKNOWN if spacing is None else SpacingSource.GIVEN
             object.__setattr__(self, "spacing_source", known)

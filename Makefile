@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint lint-ruff lint-format lint-types lint-imports lint-budgets \
-        format bench bench-comparison docs train clean
+        format bench bench-comparison bench-lsn docs train clean
 
 help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -50,6 +50,9 @@ bench: $(VENV)/.dev      ## the tables of the README; needs LAMELLA_DATA
 	$(BIN)/lamella evaluate calibration --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate recomposition --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate cross-visit --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate widths --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate soft-tissue --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate realism --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate speed
 
 bench-comparison: $(VENV)/.dev  ## train every separator (hours on two cores; resumes) and compare them
@@ -60,6 +63,14 @@ bench-comparison: $(VENV)/.dev  ## train every separator (hours on two cores; re
 	$(BIN)/lamella evaluate reader --networks runs/comparison
 	$(BIN)/lamella evaluate cross-visit --networks runs/cross-fit
 	$(BIN)/lamella evaluate training-speed
+
+bench-lsn: $(VENV)/.dev  ## train LSN's ablations and the few-labels grid (hours; resumes) and judge them
+	@test -n "$$LAMELLA_DATA" || { echo "make bench-lsn: set LAMELLA_DATA to the folder that holds mcp/"; exit 1; }
+	for variant in as-published reconstruction reconstruction-shift reconstruction-shift-adversary without-shift; do \
+	  $(BIN)/lamella train lsn --variant $$variant --steps 300 --out runs/lsn/$$variant || exit 1; done
+	$(BIN)/lamella evaluate three-layers --data "$$LAMELLA_DATA/mcp/dev.json" --networks runs/lsn
+	$(BIN)/lamella train few-labels --out runs/few-labels
+	$(BIN)/lamella evaluate few-labels --networks runs/few-labels
 
 docs: $(VENV)/.dev       ## the reference, from the docstrings, into build/docs
 	$(BIN)/python -W "ignore:The module specification" -m pdoc --docformat google -o build/docs $(MODULES)

@@ -43,10 +43,13 @@ class TrainOptions:
         int | None, Parameter(help="Optimisation steps, when not the recipe's own number.")
     ] = None
     recipe: Annotated[
-        str | None, Parameter(help="Size of the run, for bls-gan: tiny, cpu or full.")
+        str | None, Parameter(help="Size of the run, of bls-gan and lsn: tiny, cpu or full.")
     ] = None
     variant: Annotated[
-        str | None, Parameter(help="Of bls-gan: as-published, exact or an ablation.")
+        str | None,
+        Parameter(
+            help="Of bls-gan and lsn: as-published, exact or an ablation; of few-labels: segmented."
+        ),
     ] = None
 
 

@@ -9,6 +9,7 @@ import torch
 
 from lamella.methods.bls_gan.networks import BlsGan
 from lamella.methods.bones.networks import BonesNetwork
+from lamella.methods.lsn.networks import LayerNetwork, SoftSharesNetwork
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.networks import SharesNetwork
 from lamella.nets.backbones import backbone
@@ -16,7 +17,7 @@ from lamella.records import LamellaError
 from lamella.training.export import load_weights
 from lamella.zoo import models
 
-CHANNELS = {"bls-gan": 2, "bones": 2, "shares": 3}
+CHANNELS = {"bls-gan": 2, "bones": 2, "lsn": 3, "lsn-as-published": 3, "shares": 3}
 CARD_KEYS = {
     "name",
     "purpose",
@@ -47,11 +48,22 @@ def bls_gan(widths: tuple[int, ...]) -> BlsGan:
     return BlsGan(backbone("light", widths=widths))
 
 
-NETWORKS = {"bls-gan": (bls_gan, 3), "bones": (BonesNetwork, 1), "shares": (SharesNetwork, 4)}
+def lsn_as_published(widths: tuple[int, ...]) -> LayerNetwork:
+    """LSN's published network on the light backbone."""
+    return LayerNetwork(backbone("light", widths=widths))
+
+
+NETWORKS = {
+    "bls-gan": (bls_gan, 3),
+    "bones": (BonesNetwork, 1),
+    "lsn": (SoftSharesNetwork, 4),
+    "lsn-as-published": (lsn_as_published, 4),
+    "shares": (SharesNetwork, 4),
+}
 
 
 def test_the_networks_that_are_shipped():
-    assert models.names() == ("bls-gan", "bones", "lsn", "shares")
+    assert models.names() == ("bls-gan", "bones", "lsn", "lsn-as-published", "shares")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -97,7 +109,8 @@ def test_a_damaged_file_is_refused_with_a_remedy(monkeypatch, fresh_sessions):
 @pytest.mark.parametrize("ask", [models.card, models.session])
 def test_an_unknown_network_is_refused_with_the_names_there_are(ask):
     with pytest.raises(
-        LamellaError, match="no network 'spines' in the zoo, only bls-gan, bones, lsn, shares"
+        LamellaError,
+        match="no network 'spines' in the zoo, only bls-gan, bones, lsn, lsn-as-published, shares",
     ):
         ask("spines")
 

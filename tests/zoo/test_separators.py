@@ -29,7 +29,7 @@ def test_published_separators_recompose_nearly_and_not_exactly(made):
     for name in set(made) - set(EXACT):
         inside = made[name].masks["upper"] | made[name].masks["lower"]
         error = np.abs(made[name].residual())[inside]
-        assert 1e-3 < error.mean() < 0.05
+        assert 1e-3 < error.mean() < 0.15
 
 
 def test_a_separation_names_its_weights(made):

@@ -51,8 +51,8 @@ class SeparateOptions:
         Parameter(name="--pixel-spacing", help="Edge of a pixel in mm; wins over a DICOM header."),
     ] = None
     method: Annotated[
-        Literal["exact", "lsn", "bls-gan"],
-        Parameter(help="exact or lsn: exact separation; bls-gan: as published, to compare."),
+        Literal["exact", "lsn", "bls-gan", "lsn-as-published"],
+        Parameter(help="exact or lsn: exact separation; the others: as published, to compare."),
     ] = "exact"
     resume: Annotated[
         bool, Parameter(negative=(), help="Skip images whose result is there already.")

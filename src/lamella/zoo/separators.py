@@ -13,6 +13,7 @@ from lamella.prepare.scene import scene
 from lamella.records import Layers, Radiograph
 from lamella.tasks.separation import (
     separate_as_published,
+    separate_into_intensities,
     separate_joint,
 )
 from lamella.types import Absorbance, BoneStack, Image, Mask
@@ -32,6 +33,9 @@ def separators() -> dict[str, Separator]:
         "exact": partial(separate_joint, estimate=_by_shares, method=_named(SHARES)),
         LSN: partial(separate_joint, estimate=_by_soft_shares, method=_named(LSN)),
         BLS_GAN: partial(separate_as_published, predict=_layers_and_k, method=_named(BLS_GAN)),
+        LSN_AS_PUBLISHED: partial(
+            separate_into_intensities, predict=_three_layers, method=_named(LSN_AS_PUBLISHED)
+        ),
     }
 
 

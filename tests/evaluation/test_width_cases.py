@@ -45,8 +45,12 @@ def test_the_geometric_width_is_nearly_the_one_along_the_metacarpal():
 
 
 def test_phantoms_with_their_own_masks_are_nearly_right():
-    cases = list(phantom_widths(4, segmented=False))
-    assert all(isinstance(case, WidthCase) and abs(case.error_mm) < 0.05 for case in cases)
+    pairs = list(phantom_widths(4))
+    for from_pixels, with_masks in pairs:
+        assert isinstance(with_masks, WidthCase)
+        assert abs(with_masks.error_mm) < 0.05
+        assert from_pixels.known_mm == with_masks.known_mm
+        assert from_pixels.measured_mm != with_masks.measured_mm
 
 
 def test_widths_are_commanded_and_measured_from_pixels(manifest, monkeypatch):

@@ -65,8 +65,9 @@ def test_spread_within_joints_is_pooled():
 def test_the_evaluation_writes_every_experiment(tmp_path, monkeypatch):
     made = {f"0000{k}_R_2": [joints.phantom(jsw_mm=0.4 * k, seed=k)] * 2 for k in (1, 2)}
     manifest = joints.write_manifest(tmp_path / "dev.json", made)
-    for name in ("phantom_widths", "commanded_widths"):
-        monkeypatch.setattr(widths, name, lambda *_, **__: iter(cases(1.0, 0.0)))
+    made = cases(1.0, 0.0)
+    monkeypatch.setattr(widths, "commanded_widths", lambda *_, **__: iter(made))
+    monkeypatch.setattr(widths, "phantom_widths", lambda: zip(made, made, strict=True))
     table = evaluate(manifest, tmp_path / "out")
     result = json.loads((tmp_path / "out" / "widths.json").read_text())
     assert len(result["agreement"]) == 5

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ PHANTOM_SPACING_MM = (0.08, 0.2)
 FIELD_MM = 21.0
 OUTLINE_SPACING_MM = 0.04
 COMMANDED_MM = (-0.5, 3.0)
-COMMANDS_PER_JOINT = 3
+COMMANDS_PER_JOINT = 2
 SEED = 20251
 
 
@@ -64,12 +65,11 @@ Outcome = WidthCase | Refusal
 Measure = Callable[[], JointSpace]
 
 
-def phantom_widths(count: int = PHANTOMS, *, segmented: bool = True) -> Iterator[Outcome]:
+def phantom_widths(count: int = PHANTOMS) -> Iterator[tuple[Outcome, Outcome]]:
     """Phantoms of 0 to 3 mm at 0.08 to 0.2 mm per pixel, noise and blur as in hand radiographs.
 
-    Args:
-        count: of phantoms.
-        segmented: measure from the pixels alone; False: with the phantom's own masks.
+    Yields:
+        measured from the pixels alone, and with the phantom's own masks.
     """
     for number in track(range(count), "measuring phantoms"):
         phantom = wide_phantom(np.random.default_rng([SEED, number]))
@@ -78,10 +78,10 @@ def phantom_widths(count: int = PHANTOMS, *, segmented: bool = True) -> Iterator
             pixel_spacing_mm=phantom.spec.pixel_spacing_mm,
             grey_level=1 / 255,
         )
-        name, masks = f"phantom {number}", None if segmented else phantom.masks
-        yield outcome(
-            name, geometric_width_mm(phantom), lambda r=radiograph, m=masks: joint_space(r, m)
-        )
+        name, known_mm = f"phantom {number}", geometric_width_mm(phantom)
+        from_pixels = partial(joint_space, radiograph)
+        with_masks = partial(joint_space, radiograph, phantom.masks)
+        yield outcome(name, known_mm, from_pixels), outcome(name, known_mm, with_masks)
 
 
 def geometric_width_mm(phantom: JointPhantom) -> float:
@@ -130,7 +130,7 @@ def commanded_widths(manifest: Path, *, drawn_baseline: bool) -> Iterator[Outcom
                 continue
             levels = np.round(made.image / radiograph.grey_level) * radiograph.grey_level
             seen = replace(radiograph, pixels=np.clip(levels, 0.0, 1.0).astype(np.float32))
-            yield outcome(joint.row.joint, float(wanted_mm), lambda r=seen: joint_space(r))
+            yield outcome(joint.row.joint, float(wanted_mm), partial(joint_space, seen))
 
 
 def visit_widths(manifest: Path, *, segmented: bool) -> dict[str, list[float]]:
@@ -158,7 +158,7 @@ def drawn_widths(manifest: Path) -> Iterator[Outcome]:
         except LamellaError as error:
             yield Refusal(joint=joint.row.joint, why=str(error))
             continue
-        yield outcome(joint.row.joint, float(known or 0.0), lambda r=radiograph: joint_space(r))
+        yield outcome(joint.row.joint, float(known or 0.0), partial(joint_space, radiograph))
 
 
 def sound(manifest: Path) -> Iterator[LoadedJoint]:

@@ -92,9 +92,10 @@ def evaluate(data: Path, out: Path) -> str:
         data: manifest (``dev.json``).
         out: folder for ``widths.json`` and ``widths.md``.
     """
+    from_pixels, with_masks = zip(*phantom_widths(), strict=True)
     agreements = {
-        "phantoms, from pixels": Agreement.of(phantom_widths()),
-        "phantoms, with their own masks": Agreement.of(phantom_widths(segmented=False)),
+        "phantoms, from pixels": Agreement.of(from_pixels),
+        "phantoms, with their own masks": Agreement.of(with_masks),
         "commanded, baseline segmented": Agreement.of(commanded_widths(data, drawn_baseline=False)),
         "commanded, baseline drawn": Agreement.of(commanded_widths(data, drawn_baseline=True)),
         "segmented against drawn": Agreement.of(drawn_widths(data)),

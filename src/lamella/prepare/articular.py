@@ -25,7 +25,6 @@ END_MM = 7.0
 TANGENT_FRACTION = 0.7
 """Middle part of the upper bone's arc; the axis is at right angles to the line through it."""
 
-UPPER_WEIGHT = 1.0
 STEEPEST_DEG = 25.0
 TURNS = 2
 FEWEST_POINTS = 16

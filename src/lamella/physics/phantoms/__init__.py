@@ -8,4 +8,10 @@ from lamella.physics.phantoms.joint import (
     silhouettes,
 )
 
-__all__ = ["JointPhantom", "JointPhantomSpec", "joint_phantom", "random_joint_phantom", "silhouettes"]
+__all__ = [
+    "JointPhantom",
+    "JointPhantomSpec",
+    "joint_phantom",
+    "random_joint_phantom",
+    "silhouettes",
+]

@@ -1,24 +1,16 @@
 """The page of a separation run: every joint taken apart, put together again and measured.
 
-The page is one HTML document that fetches nothing: images are data URIs, style and script are
-inside it, and its content security policy forbids every other source.
+Under each joint's layers lies the same joint, live (:mod:`lamella.report.live`).
 """
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
-
 from lamella.records import Layers, RunRecord
-from lamella.report import images, joint, wording
+from lamella.report import document, images, joint, live, wording
 from lamella.types import Image
-
-NOTICE = "Synthetic images · research use only · not for diagnosis"
 
 
 class Status(StrEnum):
@@ -43,6 +35,7 @@ class SeparationCase:
         notes: sentences to show beside the joint.
         truth: bone name -> its true image (row, col), intensity of the bone with its soft
             tissue as :meth:`Layers.bone_image` gives it; for phantoms.
+        side: of the body, when it is known.
     """
 
     name: str
@@ -52,6 +45,7 @@ class SeparationCase:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     truth: Mapping[str, Image] = field(default_factory=dict)
+    side: live.Side | None = None
 
     @property
     def status(self) -> Status:
@@ -94,20 +88,15 @@ def separation_page(
         >>> "not a joint" in separation_page([case], run)
         True
     """
-    return (
-        _environment()
-        .get_template("separation.html.j2")
-        .render(
-            title=title,
-            notice=NOTICE,
-            cases=[_case_context(index, case) for index, case in enumerate(cases)],
-            tally=_tally(cases),
-            run=_run_context(run, {case.name for case in cases}),
-            colours=_colours(),
-            style=Markup(_template_text("report.css")),
-            script=Markup(_template_text("report.js")),
-        )
-        .lstrip()
+    return document.rendered(
+        "separation.html.j2",
+        title=title,
+        cases=[_case_context(index, case) for index, case in enumerate(cases)],
+        tally=_tally(cases),
+        run=document.run_context(run, {case.name for case in cases}),
+        colours=_colours(),
+        style=document.joined(("report.css", *live.STYLES)),
+        script=document.joined((*live.SCRIPTS, "report.js")),
     )
 
 
@@ -121,10 +110,12 @@ def _case_context(index: int, case: SeparationCase) -> dict[str, Any]:
         "notes": case.notes,
         "timings": [(step, f"{value:.0f} ms") for step, value in case.timings_ms.items()],
         "view": None,
+        "live": None,
         "thumbnail": None,
     }
     if case.layers is not None:
         context["view"] = joint.view(case.layers, case.truth)
+        context["live"] = live.of_layers(case.layers, case.name, case.side)
         context["thumbnail"] = images.thumbnail(case.layers.radiograph.pixels)
     return context
 
@@ -135,20 +126,6 @@ def _tally(cases: Sequence[SeparationCase]) -> list[tuple[str, int]]:
     return [(status, number) for status, number in counts if number]
 
 
-def _run_context(run: RunRecord, names: set[str]) -> dict[str, Any]:
-    """The run's record; inputs keep their names only where the page shows those names anyway."""
-    inputs = [(name if name in names else "", sha) for name, sha in run.inputs_sha256.items()]
-    return {
-        "command": wording.command(run.command),
-        "versions": list(run.versions.items()),
-        "weights": wording.digests(list(run.weights_sha256.items())),
-        "inputs": wording.digests(inputs),
-        "seed": run.seed,
-        "timings": [(step, f"{seconds:.2f} s") for step, seconds in run.timings_s.items()],
-        "warnings": run.warnings,
-    }
-
-
 def _colours() -> dict[str, Any]:
     signed, amount = images.diverging_map(), images.sequential_map()
     return {
@@ -156,19 +133,3 @@ def _colours() -> dict[str, Any]:
         "amount": images.css_gradient(amount),
         "tables": {"signed": images.flat_hex(signed), "amount": images.flat_hex(amount)},
     }
-
-
-@functools.cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FunctionLoader(_template_text),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _template_text(name: str) -> str:
-    folder = resources.files("lamella.report") / "templates"
-    return (folder / name).read_text(encoding="utf-8")

@@ -436,6 +436,7 @@
     bindArticle();
     restore();
     article.dataset.ready = "yes";
+    document.dispatchEvent(new CustomEvent("lamella:joint", { detail: { article, index } }));
   }
 
   function markShown() {

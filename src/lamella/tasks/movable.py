@@ -11,7 +11,8 @@ from lamella.prepare.masks import by_height
 from lamella.records import Layers
 from lamella.types import Absorbance, BoneStack, Image
 
-FAINTEST_MATTE = 0.02
+INNER_FROM = 0.5
+EDGE_STRENGTH = 1.3
 EDGE_MEAN_MM = 0.25
 EDGE_CLIP_SD = 2.0
 
@@ -58,11 +59,24 @@ def movable(layers: Layers, mattes: BoneStack, spacing_mm: float, seed: int) -> 
     real = grain_beside(observed, visible, spacing_mm)
     drawn = grain_like(real, visible, spacing_mm, seed)
     bound = EDGE_CLIP_SD * float(real[visible].std()) if visible.any() else 0.0
-    told = 1.0 - covered
-    bared = smooth + told * np.clip(rest, -bound, bound) + np.sqrt(1.0 - told**2) * drawn
-    missing = np.where(edge, (bared - soft) / np.maximum(covered, FAINTEST_MATTE), drawn)
-    grain = np.where(covered > 0, missing, real).astype(np.float32)
-    return Movable(observed=observed, soft=soft, bones=bones, grain=grain)
+    grain = np.where(covered > 0, drawn, real)
+    grain[edge] = _edge_grain(rest[edge], drawn[edge], covered[edge], bound)
+    return Movable(observed=observed, soft=soft, bones=bones, grain=grain.astype(np.float32))
+
+
+def _edge_grain(
+    rest: np.ndarray, drawn: np.ndarray, covered: np.ndarray, bound: float
+) -> np.ndarray:
+    """Grain h on soft edges, bounded: the tissue's own on the outer part, drawn on the inner part.
+
+    A bone that leaves shows ``a_smooth + (1 - m) r + m h``, one that arrives takes h away. Drawn
+    grain is a little stronger there because powers add, and what of r exceeds any grain is bone
+    and goes with it.
+    """
+    told = np.clip(rest, -bound, bound)
+    excess = np.clip((told - rest) * (1.0 - covered) / covered, -bound, bound)
+    inner = np.clip(covered / INNER_FROM, 0.0, 1.0)
+    return np.asarray(inner * (EDGE_STRENGTH * drawn + excess) + (1.0 - inner) * told)
 
 
 def _across_edges(soft: Absorbance, covered: Absorbance, sigma_px: float) -> Absorbance:

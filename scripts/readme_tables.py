@@ -1,4 +1,4 @@
-"""Put the committed benchmark tables into README.md and docs/comparison.md, between markers.
+"""Put the committed benchmark tables into README.md and pages of docs/, between markers.
 
 ``<!-- table: NAME -->`` takes all of ``benchmarks/results/NAME.md``, ``<!-- table: NAME 2 -->`` its
 second table alone; ``<!-- end -->`` closes either.
@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "comparison.md")
+DOCS = ("comparison", "joint_space", "few_labels")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 RESULTS = ROOT / "benchmarks" / "results"
 MARKED = re.compile(r"(<!-- table: (\w+)(?: (\d+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)

@@ -16,7 +16,7 @@ README = PAGES["README.md"]
 
 @pytest.mark.parametrize("page", PAGES)
 def test_tables_are_the_committed_results(page: str) -> None:
-    assert len(readme_tables.MARKED.findall(PAGES[page])) >= 3
+    assert len(readme_tables.MARKED.findall(PAGES[page])) >= 1
     assert readme_tables.filled(PAGES[page]) == PAGES[page]
 
 
@@ -38,11 +38,12 @@ def test_one_table_of_several_can_be_taken(tmp_path: Path) -> None:
 def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_png16("joint.png", joint_phantom(JointPhantomSpec(jsw_mm=-0.5)).intensity)
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert code is not None
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code) == 2
     names: dict[str, object] = {}
-    exec(compile(code[1], "README.md", "exec"), names)
+    exec(compile("".join(code), "README.md", "exec"), names)
     assert np.asarray(names["upper"]).shape == (256, 256)
+    assert names["joint"].jsw_mm == pytest.approx(1.2, abs=1e-3)
 
 
 def test_links_lead_somewhere() -> None:

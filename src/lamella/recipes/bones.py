@@ -70,7 +70,8 @@ def train(data: Path, out: Path, steps: int | None = None, *, start: Path | None
     recipe = BonesRecipe(data=data)
     if steps is not None:
         recipe = replace(recipe, schedule=replace(recipe.schedule, steps=steps))
-    job = bones_job(recipe)
+    training, judging = _split(recipe)
+    job = _job(recipe, training, judging)
     if start is not None:
         load_weights(job.network, start).train()
     network = fit(job, out)
@@ -82,7 +83,7 @@ def train(data: Path, out: Path, steps: int | None = None, *, start: Path | None
         channels=1,
         held_out=job.validate(network),
         extra={
-            "outline_error": outline_error(job.validate.args[0], network),
+            "outline_error": outline_error(judging, network),
             **({} if start is None else {"started_from_sha256": sha256_of(start)}),
         },
     )
@@ -91,16 +92,22 @@ def train(data: Path, out: Path, steps: int | None = None, *, start: Path | None
 
 def bones_job(recipe: BonesRecipe) -> Job:
     """The job of a recipe: a joint-grouped fifth of ``train.json`` judges, the rest trains."""
+    return _job(recipe, *_split(recipe))
+
+
+def _split(recipe: BonesRecipe) -> tuple[list[LoadedJoint], list[LoadedJoint]]:
     joints = sound_joints(recipe.data / "train.json")
     train_rows, _ = joint_grouped_fold([joint.row for joint in joints])
     names = {row.joint for row in train_rows}
     training = [joint for joint in joints if joint.row.joint in names]
-    judging = [joint for joint in joints if joint.row.joint not in names]
-    pool = _pool(training, recipe)
+    return training, [joint for joint in joints if joint.row.joint not in names]
+
+
+def _job(recipe: BonesRecipe, training: list[LoadedJoint], judging: list[LoadedJoint]) -> Job:
     return Job(
         network=seeded(partial(BonesNetwork, recipe.widths), recipe.schedule.seed),
         objective=bones_loss,
-        batches=partial(bones_batch, pool, size=recipe.batch),
+        batches=partial(bones_batch, _pool(training, recipe), size=recipe.batch),
         validate=partial(mean_dice, judging),
         schedule=recipe.schedule,
     )

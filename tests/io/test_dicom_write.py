@@ -71,3 +71,19 @@ def test_uids_are_valid_and_follow_the_text():
     uids = {digest_uid(text) for text in ("a", "a", "b")}
     assert len(uids) == 2
     assert all(uid.is_valid and len(uid) <= 64 for uid in uids)
+
+
+def test_a_dim_image_is_read_back_as_dim_as_it_is(tmp_path, synthetic):
+    dim = replace(synthetic.radiograph, pixels=0.3 * synthetic.image)
+    path = tmp_path / "dim.dcm"
+    path.write_bytes(synthetic_dicom(dim, DERIVATION))
+    found = read(path)
+    np.testing.assert_allclose(found.pixels, dim.pixels, atol=0.51 / 65535)
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize("side", ["R", "L", None])
+def test_the_side_of_the_body_is_kept(tmp_path, synthetic, side):
+    path = tmp_path / "side.dcm"
+    path.write_bytes(synthetic_dicom(replace(synthetic.radiograph, laterality=side), DERIVATION))
+    assert read(path).laterality == side

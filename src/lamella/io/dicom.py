@@ -234,13 +234,14 @@ def _display_range(
 ) -> tuple[float, float, tuple[str, ...]]:
     """Values that mean black and white: the stored range if at least half of it is used.
 
-    Up to 8 bits are always a finished display image. Otherwise (10 bits in a 16-bit header,
+    Up to 8 bits are always a finished display image, and so is what Lamella wrote. Otherwise (10 bits in a 16-bit header,
     signed headers) the image's own minimum and maximum serve, with a warning, because two
     images are then scaled differently.
     """
     low, high = _full_range(header, stored)
     found_low, found_high = float(used.min()), float(used.max())
-    is_display = _bits_stored(header, stored) <= DISPLAY_BITS
+    is_own = code(header, "SyntheticData") == "YES" and code(header, "Manufacturer") == "LAMELLA"
+    is_display = is_own or _bits_stored(header, stored) <= DISPLAY_BITS
     is_full = is_display or found_high - found_low >= 0.5 * (high - low)
     if high > low and is_full:
         return low, high, ()

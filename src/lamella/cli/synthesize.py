@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lamella.tasks.cohort import CohortRequest
 
 NATURAL_SHIFT = "-0.5:0.5"
-NATURAL_ROTATION = "-2:2"
+NATURAL_ROTATION = "-1:1"
 STILL = "0"
 LARGEST_SEED = 2**31
 MOST_WORKERS = 256
@@ -67,7 +67,7 @@ class SynthesizeOptions:
     rotation: Annotated[
         str | None,
         Parameter(
-            help="Range of its rotation, LOW:HIGH in degrees; with --count -2:2.",
+            help="Range of its rotation, LOW:HIGH in degrees; with --count -1:1.",
             allow_leading_hyphen=True,
         ),
     ] = None

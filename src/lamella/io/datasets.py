@@ -69,9 +69,7 @@ class LoadedJoint:
     @property
     def radiograph(self) -> Radiograph:
         """The image as a radiograph of 8-bit grey levels, its spacing unknown."""
-        return Radiograph(
-            pixels=self.pixels, grey_level=GREY_LEVEL, laterality=self.row.laterality
-        )
+        return Radiograph(pixels=self.pixels, grey_level=GREY_LEVEL, laterality=self.row.laterality)
 
     @property
     def masks(self) -> dict[str, Mask]:

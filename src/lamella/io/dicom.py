@@ -234,9 +234,9 @@ def _display_range(
 ) -> tuple[float, float, tuple[str, ...]]:
     """Values that mean black and white: the stored range if at least half of it is used.
 
-    Up to 8 bits are always a finished display image, and so is what Lamella wrote. Otherwise (10 bits in a 16-bit header,
-    signed headers) the image's own minimum and maximum serve, with a warning, because two
-    images are then scaled differently.
+    Up to 8 bits are always a finished display image, and so is what Lamella wrote. Otherwise
+    (10 bits in a 16-bit header, signed headers) the image's own minimum and maximum serve, with
+    a warning, because two images are then scaled differently.
     """
     low, high = _full_range(header, stored)
     found_low, found_high = float(used.min()), float(used.max())

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from lamella.records import Layers, RunRecord
-from lamella.report import SeparationCase, separation_page, wording
+from lamella.report import SeparationCase, separation, separation_page, wording
 
 LARGEST_CASE_BYTES = 350_000
 
@@ -244,3 +244,12 @@ def test_bounds_are_rounded_up(number: float, text: str) -> None:
 )
 def test_commands_lose_their_values(line: str, shown: str) -> None:
     assert wording.command(line) == shown
+
+
+def test_the_first_joints_of_a_page_are_live_and_the_others_say_where_they_can_be(
+    layers: Layers, run: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(separation, "LIVE_JOINTS", 2)
+    page = separation_page([case(layers, f"joint {k}") for k in range(3)], run)
+    assert [f'id="live-{k}"' in page for k in range(3)] == [True, True, False]
+    assert page.count(separation.BEYOND_LIVE) == 1

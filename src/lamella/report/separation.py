@@ -1,6 +1,6 @@
 """The page of a separation run: every joint taken apart, put together again and measured.
 
-Under each joint's layers lies the same joint, live (:mod:`lamella.report.live`).
+Under each joint's layers lies the same joint, live (:mod:`lamella.report.live`), for the first few.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,11 @@ from typing import Any
 from lamella.records import Layers, RunRecord
 from lamella.report import document, images, joint, live, wording
 from lamella.types import Image
+
+LIVE_JOINTS = 8
+BEYOND_LIVE = (
+    f"only the first {LIVE_JOINTS} of a page can; lamella synthesize makes a page for any other"
+)
 
 
 class Status(StrEnum):
@@ -115,9 +120,16 @@ def _case_context(index: int, case: SeparationCase) -> dict[str, Any]:
     }
     if case.layers is not None:
         context["view"] = joint.view(case.layers, case.truth)
-        context["live"] = live.of_layers(case.layers, case.name, case.side)
+        context["live"] = _live(index, case.layers, case)
         context["thumbnail"] = images.thumbnail(case.layers.radiograph.pixels)
     return context
+
+
+def _live(index: int, layers: Layers, case: SeparationCase) -> dict[str, Any]:
+    """The joint as it can be moved, for the first of a page: each takes a tenth of a second."""
+    if index < LIVE_JOINTS:
+        return live.of_layers(layers, case.name, case.side)
+    return {"problem": BEYOND_LIVE, "payload": None}
 
 
 def _tally(cases: Sequence[SeparationCase]) -> list[tuple[str, int]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from lamella.cli.console import ExitCode, UsageError, complain, say
+from lamella.cli.joint_options import LowerMask, PixelSpacing, UpperMask
 from lamella.cli.separate import SeparateOptions
 
 if TYPE_CHECKING:
@@ -35,16 +36,9 @@ class MeasureOptions:
         Path,
         Parameter(name=("--out", "-o"), help="Folder for the table; made when it is missing."),
     ]
-    upper: Annotated[
-        Path | None, Parameter(help="Mask of the upper bone, for one image. Otherwise segmented.")
-    ] = None
-    lower: Annotated[
-        Path | None, Parameter(help="Mask of the lower bone, for one image. Otherwise segmented.")
-    ] = None
-    pixel_spacing_mm: Annotated[
-        float | None,
-        Parameter(name="--pixel-spacing", help="Edge of a pixel in mm; wins over a DICOM header."),
-    ] = None
+    upper: UpperMask = None
+    lower: LowerMask = None
+    pixel_spacing_mm: PixelSpacing = None
     overlay: Annotated[
         bool, Parameter(negative=(), help="Draw contours and width, a PNG for each joint.")
     ] = False

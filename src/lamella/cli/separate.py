@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lamella.cli.console import ExitCode, UsageError, complain, say
+from lamella.cli.joint_options import LowerMask, PixelSpacing, UpperMask
 
 if TYPE_CHECKING:
     from lamella.cli.batch import Batch
@@ -40,16 +41,9 @@ class SeparateOptions:
         Path,
         Parameter(name=("--out", "-o"), help="Folder for the results; made when it is missing."),
     ]
-    upper: Annotated[
-        Path | None, Parameter(help="Mask of the upper bone, for one image. Otherwise segmented.")
-    ] = None
-    lower: Annotated[
-        Path | None, Parameter(help="Mask of the lower bone, for one image. Otherwise segmented.")
-    ] = None
-    pixel_spacing_mm: Annotated[
-        float | None,
-        Parameter(name="--pixel-spacing", help="Edge of a pixel in mm; wins over a DICOM header."),
-    ] = None
+    upper: UpperMask = None
+    lower: LowerMask = None
+    pixel_spacing_mm: PixelSpacing = None
     method: Annotated[
         Literal["exact", "lsn", "bls-gan", "lsn-as-published"],
         Parameter(help="exact or lsn: exact separation; the others: as published, to compare."),

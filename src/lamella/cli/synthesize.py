@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lamella.cli.console import ExitCode, UsageError, complain, say
+from lamella.cli.joint_options import LowerMask, PixelSpacing, UpperMask
 from lamella.cli.ranges import span, widths_mm
 from lamella.cli.separate import SeparateOptions
 
@@ -75,16 +76,9 @@ class SynthesizeOptions:
         int | None, Parameter(help="Number of samples; otherwise one per joint and width.")
     ] = None
     seed: Annotated[int, Parameter(help="Draws everything that is left to chance.")] = 0
-    upper: Annotated[
-        Path | None, Parameter(help="Mask of the upper bone, for one image. Otherwise segmented.")
-    ] = None
-    lower: Annotated[
-        Path | None, Parameter(help="Mask of the lower bone, for one image. Otherwise segmented.")
-    ] = None
-    pixel_spacing_mm: Annotated[
-        float | None,
-        Parameter(name="--pixel-spacing", help="Edge of a pixel in mm; wins over a DICOM header."),
-    ] = None
+    upper: UpperMask = None
+    lower: LowerMask = None
+    pixel_spacing_mm: PixelSpacing = None
     method: Annotated[
         Literal["exact", "lsn"], Parameter(help="Which network separates; both are exact.")
     ] = "exact"

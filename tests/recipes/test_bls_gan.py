@@ -21,13 +21,12 @@ from lamella.recipes.bls_gan import (
     BlsGanRecipe,
     contest_of,
     generator,
-    ingredients,
     run,
-    shortened,
     stages,
     tiny,
     train,
 )
+from lamella.recipes.two_stages import ingredients, shortened
 from lamella.records import LamellaError
 from lamella.training import ingredients as training_ingredients
 from lamella.training.bls_gan_data import Drawer

@@ -19,15 +19,14 @@ from lamella.recipes.lsn import (
     VARIANTS,
     contest_of,
     generator,
-    ingredients,
     of_variant,
     run,
-    shortened,
     stages,
     take_fitting,
     tiny,
     train,
 )
+from lamella.recipes.two_stages import ingredients, shortened
 from lamella.records import LamellaError
 from lamella.training.export import export_onnx, load_weights
 from lamella.training.publish import plain

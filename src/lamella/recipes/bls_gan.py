@@ -15,15 +15,20 @@ from lamella.io.write import sha256_of
 from lamella.methods.bls_gan.networks import BlsGan, Supervisor
 from lamella.methods.shares.networks import SharesNetwork, SharesOf
 from lamella.nets.backbones import LIGHT_WIDTHS, Backbone, backbone
-from lamella.records import LamellaError
+from lamella.recipes.two_stages import (
+    accelerated,
+    calibration,
+    ingredients,
+    refuse_unknown,
+    shortened,
+)
 from lamella.training.adversarial import Contest, Pace, Stage, compete
 from lamella.training.bls_gan_data import Drawing
-from lamella.training.calibration import fitted_calibration
 from lamella.training.export import load_weights
 from lamella.training.ingredients import Ingredients, drawer, judging
 from lamella.training.loop import seeded
-from lamella.training.material import Amounts, Material
-from lamella.training.processes import allotted, is_first
+from lamella.training.material import Amounts
+from lamella.training.processes import is_first
 from lamella.training.publish import Release, keep_recipe, plain, release
 from lamella.training.variants import (
     exact_generator,
@@ -123,7 +128,6 @@ def cpu(data: Path) -> BlsGanRecipe:
 
 def full(data: Path) -> BlsGanRecipe:
     """GPUs: wider, longer, larger batches; the paper's two stages in its proportion of 5 : 1."""
-    devices, nodes = allotted()
     return BlsGanRecipe(
         data=data,
         widths=(64, 96, 128, 192),
@@ -134,15 +138,7 @@ def full(data: Path) -> BlsGanRecipe:
         crop_px=(160, 192),
         learning_rates=(4e-3, 4e-5),
         supervisor_learning_rates=(1e-3, 4e-5),
-        pace=Pace(
-            chunk_steps=1000,
-            ema_decay=0.9995,
-            warmup_steps=500,
-            accelerator="auto",
-            devices=devices,
-            nodes=nodes,
-            workers=4,
-        ),
+        pace=accelerated(),
     )
 
 
@@ -169,29 +165,13 @@ def train(
     Raises:
         LamellaError: no such recipe or variant.
     """
-    for given, known in ((recipe, RECIPES), (variant, VARIANTS)):
-        if given not in known:
-            raise LamellaError(f"expected one of {', '.join(known)}, got {given!r}")
+    refuse_unknown(((recipe, RECIPES), (variant, VARIANTS)))
     chosen = replace(RECIPES[recipe](data), variant=variant)
     if VARIANTS[variant].exact and recipe != "tiny":
         chosen = replace(chosen, calibrated=True)
     if steps is not None:
         chosen = shortened(chosen, steps)
     return run(chosen, ingredients(chosen, out / "pool"), out)
-
-
-def shortened(recipe: BlsGanRecipe, steps: int) -> BlsGanRecipe:
-    """The same recipe with another number of steps, the stages in proportion."""
-    part = recipe.main_steps / (recipe.main_steps + recipe.pretraining_steps)
-    main = max(1, round(part * steps))
-    return replace(recipe, pretraining_steps=max(1, steps - main), main_steps=main)
-
-
-def ingredients(recipe: BlsGanRecipe, cache: Path) -> Ingredients:
-    """The pools of ``train.json``, a joint-grouped fifth of it kept for selection."""
-    material = Material(recipe.data / "train.json", cache, recipe.amounts)
-    training, selecting = material.split()
-    return Ingredients(materials=((material, training),), judged=(material, selecting))
 
 
 def run(
@@ -218,17 +198,6 @@ def run(
         extra |= {} if start is None else {"started_from_sha256": sha256_of(start)}
         release(network, out, _release(recipe, contest.validate(network), extra))
     return out / f"{recipe.variant}.json"
-
-
-def calibration(network: nn.Module, learns_from: Ingredients) -> dict[str, Any]:
-    """The table of factors on an exact network's standard deviations, for its card."""
-    material, selecting = learns_from.judged
-    judges = [
-        joint
-        for joint in material.joints
-        if not joint.is_overlapping and material.joint_numbers[joint.row.joint] in selecting
-    ]
-    return {"calibration": fitted_calibration(network, judges, material.amounts.seed).table()}
 
 
 def contest_of(recipe: BlsGanRecipe, learns_from: Ingredients) -> Contest:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lamella.io.datasets import JointRow, joint_grouped_fold, joint_rows
 from lamella.recipes import bls_gan, inpainting
-from lamella.recipes.bls_gan import BlsGanRecipe, shortened
+from lamella.recipes.bls_gan import BlsGanRecipe
 from lamella.recipes.inpainting import InpaintingRecipe
+from lamella.recipes.two_stages import ingredients, shortened
 from lamella.training.ingredients import Ingredients
 from lamella.training.material import Material
 
@@ -32,7 +33,7 @@ def train(data: Path, out: Path, steps: int | None = None) -> Path:
         steps: of each row, instead of ``ABLATION_STEPS``.
     """
     recipe = budget(data, steps or ABLATION_STEPS)
-    learns_from = bls_gan.ingredients(recipe, out / "pool")
+    learns_from = ingredients(recipe, out / "pool")
     for name in (*bls_gan.VARIANTS, "inpainting"):
         train_row(name, recipe, learns_from, out / name)
     return out

@@ -30,7 +30,8 @@ from lamella.methods.inpainting.objective import (
 )
 from lamella.physics.formation import intensity
 from lamella.recipes import bls_gan
-from lamella.recipes.bls_gan import BlsGanRecipe, ingredients, shortened
+from lamella.recipes.bls_gan import BlsGanRecipe
+from lamella.recipes.two_stages import ingredients, shortened
 from lamella.records import LamellaError
 from lamella.training.adversarial import Contest, Stage, compete
 from lamella.training.bls_gan_data import OverlapBatch

@@ -16,10 +16,15 @@ from lamella.io.write import sha256_of
 from lamella.methods.lsn.networks import Critics, LayerNetwork, SoftSharesNetwork
 from lamella.methods.lsn.shift import CORRECTED, PUBLISHED
 from lamella.nets.backbones import LIGHT_WIDTHS, backbone
-from lamella.records import LamellaError
+from lamella.recipes.two_stages import (
+    accelerated,
+    calibration,
+    ingredients,
+    refuse_unknown,
+    shortened,
+)
 from lamella.training.adversarial import Contest, Pace, Stage, compete
 from lamella.training.bls_gan_data import Drawing
-from lamella.training.calibration import fitted_calibration
 from lamella.training.export import weights_in
 from lamella.training.ingredients import Ingredients, drawer, judging
 from lamella.training.loop import BatchMaker, seeded
@@ -30,8 +35,8 @@ from lamella.training.lsn_variants import (
     objectives,
     sample_panel,
 )
-from lamella.training.material import Amounts, Material
-from lamella.training.processes import allotted, is_first
+from lamella.training.material import Amounts
+from lamella.training.processes import is_first
 from lamella.training.publish import Release, keep_recipe, plain, release
 
 
@@ -96,7 +101,6 @@ def cpu(data: Path) -> LsnRecipe:
 
 def full(data: Path) -> LsnRecipe:
     """GPUs: wider, longer, larger batches; the paper's two stages in its proportion of 2 : 1."""
-    devices, nodes = allotted()
     return LsnRecipe(
         data=data,
         widths=(64, 96, 128, 192),
@@ -107,15 +111,7 @@ def full(data: Path) -> LsnRecipe:
         crop_px=(160, 192),
         learning_rates=(4e-3, 4e-4),
         critics_learning_rates=(1e-3, 2e-4),
-        pace=Pace(
-            chunk_steps=1000,
-            ema_decay=0.9995,
-            warmup_steps=500,
-            accelerator="auto",
-            devices=devices,
-            nodes=nodes,
-            workers=4,
-        ),
+        pace=accelerated(),
     )
 
 
@@ -142,9 +138,7 @@ def train(
     Raises:
         LamellaError: no such recipe or variant.
     """
-    for given, known in ((recipe, RECIPES), (variant, VARIANTS)):
-        if given not in known:
-            raise LamellaError(f"expected one of {', '.join(known)}, got {given!r}")
+    refuse_unknown(((recipe, RECIPES), (variant, VARIANTS)))
     chosen = of_variant(RECIPES[recipe](data), variant)
     if steps is not None:
         chosen = shortened(chosen, steps)
@@ -155,20 +149,6 @@ def of_variant(recipe: LsnRecipe, variant: str) -> LsnRecipe:
     """The recipe for a variant; but for the tiny one, the exact variant is calibrated."""
     calibrated = VARIANTS[variant].exact and recipe.batch >= LsnRecipe.batch
     return replace(recipe, variant=variant, calibrated=calibrated)
-
-
-def shortened(recipe: LsnRecipe, steps: int) -> LsnRecipe:
-    """The same recipe with another number of steps, the stages in proportion."""
-    part = recipe.main_steps / (recipe.main_steps + recipe.pretraining_steps)
-    main = max(1, round(part * steps))
-    return replace(recipe, pretraining_steps=max(1, steps - main), main_steps=main)
-
-
-def ingredients(recipe: LsnRecipe, cache: Path) -> Ingredients:
-    """The pools of ``train.json``, a joint-grouped fifth of it kept for selection."""
-    material = Material(recipe.data / "train.json", cache, recipe.amounts)
-    training, selecting = material.split()
-    return Ingredients(materials=((material, training),), judged=(material, selecting))
 
 
 def run(recipe: LsnRecipe, learns_from: Ingredients, out: Path, start: Path | None = None) -> Path:
@@ -206,17 +186,6 @@ def take_fitting(network: nn.Module, path: Path) -> int:
     }
     network.load_state_dict(state | fitting)
     return len(fitting)
-
-
-def calibration(network: nn.Module, learns_from: Ingredients) -> dict[str, Any]:
-    """The table of factors on an exact network's standard deviations, for its card."""
-    material, selecting = learns_from.judged
-    judges = [
-        joint
-        for joint in material.joints
-        if not joint.is_overlapping and material.joint_numbers[joint.row.joint] in selecting
-    ]
-    return {"calibration": fitted_calibration(network, judges, material.amounts.seed).table()}
 
 
 def contest_of(recipe: LsnRecipe, learns_from: Ingredients) -> Contest:

@@ -6,9 +6,6 @@ import pytest
 import joints
 from lamella.methods.lsn.infer import (
     BONE_CONTEXT_PX,
-    OVERLAP_CONTEXT_PX,
-    PX_MULTIPLE,
-    box_around,
     context_of,
     layer_images,
     separate_scene,
@@ -16,6 +13,7 @@ from lamella.methods.lsn.infer import (
 from lamella.physics.formation import WIDEST_SHARE_SD, intensity, split_by_shares
 from lamella.physics.phantoms import JointPhantom
 from lamella.prepare.scene import Scene, scene
+from lamella.prepare.windows import PX_MULTIPLE, box_around
 from lamella.types import Image
 
 
@@ -119,20 +117,6 @@ def test_shares_are_read_around_the_overlap_and_soft_tissue_around_the_bones(ove
     assert float(shares[0][both].mean()) == pytest.approx(1 / (1 + np.exp(-1.0)), abs=1e-3)
     assert (soft - overlapping.soft)[both].mean() > 0.01
     assert seen[0] < seen[1]
-
-
-@pytest.mark.parametrize("context_px", [BONE_CONTEXT_PX, OVERLAP_CONTEXT_PX])
-@pytest.mark.parametrize(("first", "last"), [(0, 9), (40, 60), (90, 99)])
-def test_the_box_holds_what_is_occupied_with_context(first, last, context_px):
-    occupied = np.zeros((100, 120), bool)
-    occupied[first : last + 1, 50:60] = True
-    box = box_around(occupied, context_px)
-    assert occupied[box].sum() == occupied.sum()
-    for span, (low, high), length in zip(box, ((first, last), (50, 59)), (100, 120), strict=True):
-        assert 0 <= span.start <= max(low - context_px, 0)
-        assert length >= span.stop >= min(high + context_px + 1, length)
-        size = span.stop - span.start
-        assert size % PX_MULTIPLE == 0 or span.start == 0 or span.stop == length
 
 
 # --- as published -------------------------------------------------------------------------------

@@ -7,13 +7,12 @@ import joints
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.infer import (
     CONTEXT_PX,
-    PX_MULTIPLE,
-    overlap_box,
     separate_scene,
     spread_of_layers,
 )
 from lamella.physics.formation import split_by_shares
 from lamella.prepare.scene import Scene, scene
+from lamella.prepare.windows import PX_MULTIPLE, box_around
 
 NONE = Calibration.none()
 
@@ -27,7 +26,7 @@ def test_the_box_holds_the_overlap_with_context_and_fits_the_network(shape, wher
     both = np.zeros(shape, bool)
     row, col = (min(at, length - 5) for at, length in zip(where, shape, strict=True))
     both[row : row + 5, col : col + 5] = True
-    box = overlap_box(both)
+    box = box_around(both, CONTEXT_PX)
     assert both[box].sum() == both.sum()
     for span, first, length in zip(box, (row, col), shape, strict=True):
         assert span.start <= max(first - CONTEXT_PX, 0)
@@ -111,7 +110,7 @@ def test_a_mirrored_joint_has_mirrored_layers(overlapping_scene):
         mattes=overlapping_scene.mattes[..., ::-1].copy(),
         scale=overlapping_scene.scale,
     )
-    assert overlap_box(overlapping_scene.both)[1] == slice(0, 128)
+    assert box_around(overlapping_scene.both, CONTEXT_PX)[1] == slice(0, 128)
     straight = separate_scene(overlapping_scene, crooked, NONE)
     other = separate_scene(mirrored, crooked, NONE)
     for one, two in zip(straight, other, strict=True):

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from lamella.physics.formation import SMALLEST_K
+from lamella.prepare.windows import padded_to_multiple
 from lamella.types import BoneStack, Image, Mask
 
 BlsGanRunner = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """J and both masks (B, 3, H, W) -> layer images (B, 2, H, W), k (B,)."""
 
-PX_MULTIPLE = 16
 LARGEST_LAYER = 1.0 - 1e-4
 
 
@@ -29,7 +29,6 @@ def layer_images(
     """
     seen = np.stack([joint, *masks]).astype(np.float32)
     rows, cols = joint.shape
-    pad = ((0, 0), (0, -rows % PX_MULTIPLE), (0, -cols % PX_MULTIPLE))
-    layers, k = runner(np.pad(seen, pad, mode="edge")[None])
+    layers, k = runner(padded_to_multiple(seen)[None])
     images = np.clip(layers[0, :, :rows, :cols], 0.0, LARGEST_LAYER)
     return np.asarray(images, np.float32), max(float(k[0]), SMALLEST_K)

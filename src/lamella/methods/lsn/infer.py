@@ -7,6 +7,7 @@ import numpy as np
 from lamella.physics.formation import WIDEST_SHARE_SD, shares_of_present
 from lamella.physics.soft_tissue import air_beside
 from lamella.prepare.scene import Scene
+from lamella.prepare.windows import box_around, mirrored_mean, padded_to_multiple
 from lamella.types import Absorbance, BoneStack, Image, Mask
 
 LsnRunner = Callable[[np.ndarray], np.ndarray]
@@ -18,7 +19,6 @@ SoftSharesRunner = Callable[[np.ndarray], np.ndarray]
 Widening = Callable[[Image, float], Image]
 """(raw SD of a layer's intensity (row, col), overlap in px) -> factor on the SD (row, col)."""
 
-PX_MULTIPLE = 16
 OVERLAP_CONTEXT_PX = 40
 BONE_CONTEXT_PX = 24
 LARGEST_LAYER = 1.0 - 1e-4
@@ -48,11 +48,11 @@ def separate_scene(
     bone = joint.mattes.max(axis=0)
     if joint.both.any():
         box = box_around(joint.both, OVERLAP_CONTEXT_PX)
-        logits[0][box], log_sd, _ = _mirrored_mean(joint.features()[:, box[0], box[1]], runner)
+        logits[0][box], log_sd, _ = mirrored_mean(joint.features()[:, box[0], box[1]], runner)
         share_sd[box] = np.exp(log_sd) * joint.both[box]
     if bone.any():
         box = box_around(bone > 0, BONE_CONTEXT_PX)
-        _, _, correction = _mirrored_mean(joint.features()[:, box[0], box[1]], runner)
+        _, _, correction = mirrored_mean(joint.features()[:, box[0], box[1]], runner)
         soft[box] += joint.scale * bone[box] * correction
     soft = np.clip(soft, 0.0, joint.absorbance)
     shares = shares_of_present(logits, joint.mattes)
@@ -79,7 +79,7 @@ def layer_images(
     """
     seen = np.stack([joint, *masks, context]).astype(np.float32)
     rows, cols = joint.shape
-    layers = runner(_padded(seen)[None])[0, :, :rows, :cols]
+    layers = runner(padded_to_multiple(seen)[None])[0, :, :rows, :cols]
     upper, lower, soft = np.clip(layers, 0.0, LARGEST_LAYER).astype(np.float32)
     return soft, np.stack([upper, lower])
 
@@ -94,29 +94,3 @@ def context_of(absorbance: Absorbance, bone: Mask) -> Mask:
     if bone.all():
         return np.ones_like(bone)
     return np.asarray(~air_beside(absorbance, bone))
-
-
-def box_around(occupied: Mask, context_px: int) -> tuple[slice, slice]:
-    """What is occupied with context, sides grown to ``PX_MULTIPLE`` as far as the image goes."""
-    rows, cols = (np.flatnonzero(occupied.any(axis=1 - axis)) for axis in (0, 1))
-    return _span(rows, occupied.shape[0], context_px), _span(cols, occupied.shape[1], context_px)
-
-
-def _span(occupied: np.ndarray, length: int, context_px: int) -> slice:
-    first = max(int(occupied[0]) - context_px, 0)
-    last = min(int(occupied[-1]) + context_px + 1, length)
-    first = max(first - (-(last - first) % PX_MULTIPLE), 0)
-    return slice(first, min(first + -(-(last - first) // PX_MULTIPLE) * PX_MULTIPLE, length))
-
-
-def _mirrored_mean(features: np.ndarray, runner: SoftSharesRunner) -> np.ndarray:
-    rows, cols = features.shape[1:]
-    padded = _padded(features)
-    outputs = runner(np.ascontiguousarray(np.stack([padded, padded[..., ::-1]])))
-    return np.asarray(0.5 * (outputs[0] + outputs[1][..., ::-1])[:, :rows, :cols])
-
-
-def _padded(maps: np.ndarray) -> np.ndarray:
-    rows, cols = maps.shape[1:]
-    pad = ((0, 0), (0, -rows % PX_MULTIPLE), (0, -cols % PX_MULTIPLE))
-    return np.pad(maps, pad, mode="edge")

@@ -7,12 +7,12 @@ import numpy as np
 from lamella.methods.shares.calibrate import Calibration
 from lamella.physics.formation import WIDEST_SHARE_SD, shares_of_present
 from lamella.prepare.scene import Scene
-from lamella.types import Absorbance, BoneStack, Image, Mask
+from lamella.prepare.windows import box_around, mirrored_mean
+from lamella.types import Absorbance, BoneStack, Image
 
 SharesRunner = Callable[[np.ndarray], np.ndarray]
 """Features (B, 4, H, W) -> share logit, log SD of the share, soft correction (B, 3, H, W)."""
 
-PX_MULTIPLE = 16
 CONTEXT_PX = 40
 
 
@@ -33,8 +33,8 @@ def separate_scene(
     logits = np.zeros_like(joint.mattes)
     soft, share_sd = np.array(joint.soft), np.zeros_like(joint.soft)
     if joint.both.any():
-        box = overlap_box(joint.both)
-        share, log_sd, correction = _mirrored_mean(joint.features()[:, box[0], box[1]], runner)
+        box = box_around(joint.both, CONTEXT_PX)
+        share, log_sd, correction = mirrored_mean(joint.features()[:, box[0], box[1]], runner)
         logits[0][box] = share
         share_sd[box] = np.exp(log_sd) * joint.both[box]
         soft[box] += joint.scale * joint.correction_window()[box] * correction
@@ -53,27 +53,3 @@ def spread_of_layers(absorbance: Absorbance, soft: Absorbance, shares: BoneStack
     bone = absorbance - soft
     transmitted = np.exp(-(soft + shares * bone)).mean(axis=0)
     return np.asarray(transmitted * bone, np.float32)
-
-
-def overlap_box(both: Mask) -> tuple[slice, slice]:
-    """The overlap with ``CONTEXT_PX`` around it, sides grown to multiples of ``PX_MULTIPLE``."""
-    return tuple(  # type: ignore[return-value]
-        _span(np.flatnonzero(both.any(axis=1 - axis)), both.shape[axis]) for axis in (0, 1)
-    )
-
-
-def _span(occupied: np.ndarray, length: int) -> slice:
-    first = max(int(occupied[0]) - CONTEXT_PX, 0)
-    last = min(int(occupied[-1]) + CONTEXT_PX + 1, length)
-    missing = -(last - first) % PX_MULTIPLE
-    first = max(first - missing, 0)
-    last = min(first + -(-(last - first) // PX_MULTIPLE) * PX_MULTIPLE, length)
-    return slice(first, last)
-
-
-def _mirrored_mean(features: np.ndarray, runner: SharesRunner) -> np.ndarray:
-    rows, cols = features.shape[1:]
-    pad = ((0, 0), (0, -rows % PX_MULTIPLE), (0, -cols % PX_MULTIPLE))
-    padded = np.pad(features, pad, mode="edge")
-    outputs = runner(np.ascontiguousarray(np.stack([padded, padded[..., ::-1]])))
-    return np.asarray(0.5 * (outputs[0] + outputs[1][..., ::-1])[:, :rows, :cols])

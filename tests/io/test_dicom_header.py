@@ -1,10 +1,13 @@
-"""Spacing by order of trust, and names that carry no patient."""
+"""Spacing by order of trust, days to order visits by, and names that carry no patient."""
+
+from datetime import date
 
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
 from lamella.io.dicom_header import (
+    acquisition_date,
     code,
     header_warnings,
     number,
@@ -194,3 +197,17 @@ def test_malformed_elements_count_as_absent(make_dataset):
     assert numbers(header, "WindowCenter") is None
     assert numbers(header, "PixelSpacing") == ()
     assert code(header, "PresentationLUTShape") == ""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "day"),
+    [
+        ({"AcquisitionDate": "20240229", "StudyDate": "20200101"}, date(2024, 2, 29)),
+        ({"AcquisitionDate": "", "StudyDate": "20200101"}, date(2020, 1, 1)),
+        ({"AcquisitionDate": "20230229", "SeriesDate": "20230301"}, date(2023, 3, 1)),
+        ({"ContentDate": "20230301"}, date(2023, 3, 1)),
+        ({}, None),
+    ],
+)
+def test_the_day_an_image_was_taken(make_dataset, attributes, day):
+    assert acquisition_date(make_dataset(STORED, **attributes)) == day

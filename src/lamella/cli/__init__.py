@@ -12,7 +12,17 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from lamella import __version__
-from lamella.cli import demo, develop, doctor, info, measure, panel, separate, synthesize
+from lamella.cli import (
+    demo,
+    develop,
+    doctor,
+    info,
+    measure,
+    narrowing,
+    panel,
+    separate,
+    synthesize,
+)
 from lamella.cli.console import DEBUG_VARIABLE, ExitCode, UsageError, complain, console
 
 app = App(
@@ -24,6 +34,7 @@ for _command in (
     separate.separate,
     synthesize.synthesize,
     measure.measure,
+    narrowing.narrowing,
     panel.panel,
     demo.demo,
     info.info,

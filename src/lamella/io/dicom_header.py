@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 
 from pydicom.dataset import Dataset
 
@@ -44,6 +46,8 @@ DISAGREEMENT = 0.02
 EQUAL_SPACINGS = 0.001
 LARGEST_MAGNIFICATION = 5.0
 SHORTEST_TOKEN = 3
+DATES = ("AcquisitionDate", "ContentDate", "SeriesDate", "StudyDate")
+DATE = re.compile(r"\d{8}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,16 @@ def safe_source(header: Dataset, base_name: str, sha256: str) -> str:
     wholes += _reordered(code(header, "PatientBirthDate"))
     tokens.update(whole for whole in wholes if len(whole) >= SHORTEST_TOKEN)
     return f"dicom-{sha256[:8]}" if any(token in squeezed for token in tokens) else base_name
+
+
+def acquisition_date(header: Dataset) -> date | None:
+    """The day the image was taken, to order visits by and for nothing else; None when unknown."""
+    for keyword in DATES:
+        text = code(header, keyword)
+        if DATE.fullmatch(text):
+            with suppress(ValueError):
+                return date.fromisoformat(text)
+    return None
 
 
 def header_warnings(header: Dataset) -> tuple[str, ...]:

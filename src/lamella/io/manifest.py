@@ -158,19 +158,20 @@ def has_parquet() -> bool:
     return find_spec("pyarrow") is not None
 
 
-def write_parquet(manifest: Path, path: Path) -> None:
-    """Write a CSV manifest as Parquet, block by block.
+def write_parquet(manifest: Path, path: Path, columns: Mapping[str, type] = COLUMNS) -> None:
+    """Write a CSV manifest, or another table, as Parquet, block by block.
 
     Args:
         manifest: the CSV.
         path: the Parquet file.
+        columns: of the table, with the type of their values.
     """
     import pyarrow
     import pyarrow.csv
     import pyarrow.parquet
 
     kinds = {str: pyarrow.string(), float: pyarrow.float64(), int: pyarrow.int64()}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
     part = path.parent / f".lamella-{secrets.token_hex(8)}.part"
     reading = pyarrow.csv.open_csv(
         manifest,

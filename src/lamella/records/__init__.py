@@ -13,5 +13,9 @@ from lamella.records.joint_space import BoneEnd as BoneEnd
 from lamella.records.joint_space import JointFrame as JointFrame
 from lamella.records.joint_space import JointSpace as JointSpace
 from lamella.records.motion import RigidMotion as RigidMotion
+from lamella.records.motion import Similarity as Similarity
+from lamella.records.narrowing import JointVisit as JointVisit
+from lamella.records.narrowing import Narrowing as Narrowing
+from lamella.records.narrowing import RegisteredBone as RegisteredBone
 from lamella.records.synthetic import Pose as Pose
 from lamella.records.synthetic import SyntheticJoint as SyntheticJoint

@@ -1,0 +1,1 @@
+"""Narrowing as the difference of two joint space widths, each read from outlines."""

@@ -1,0 +1,159 @@
+"""A comparison of two visits in words: what changed, how sure, or why there is no answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lamella.records import Narrowing
+from lamella.report import wording
+from lamella.tasks import joint_narrowing
+
+NO_SPACING = "the pixel spacing is unknown: give it to get millimetres"
+NORMAL_95 = 1.96
+FINE_INTERVAL_MM = 0.02
+NEAR_ZERO_MM = 0.005
+MINUS = "\u2212"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """The answer in large letters, the sentence below it, and what kind of answer it is."""
+
+    text: str
+    detail: str
+    kind: str
+
+    def record(self) -> dict[str, str]:
+        """As the page's context."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detectable:
+    """The smallest change that one comparison can show, mm, or None; and where it is from."""
+
+    mm: float | None
+    words: str
+
+    @classmethod
+    def of(cls, narrowings: Sequence[Narrowing]) -> "Detectable":
+        """That of a joint's comparisons: as measured for Lamella, else from the stated SDs.
+
+        ``1.96 SD`` of the change itself; the largest where comparisons differ.
+        """
+        given = getattr(joint_narrowing, "SMALLEST_DETECTABLE_MM", None)
+        if isinstance(given, int | float):
+            words = f"smallest detectable change {given:.2g} mm, measured on repeated comparisons"
+            return cls(mm=float(given), words=words)
+        stated = [found.jsn_sd_mm for found in narrowings if found.jsn_sd_mm is not None]
+        if not stated:
+            return cls(mm=None, words="uncertainty not stated, so no smallest detectable change")
+        largest = NORMAL_95 * max(stated)
+        words = f"smallest detectable change {millimetres(largest, 3)} mm: 1.96 × the stated SD"
+        return cls(mm=largest, words=words)
+
+
+def headline(found: Narrowing | None, reason: str | None, detectable: Detectable) -> Headline:
+    """The answer of a comparison; without one, no length is named.
+
+    Args:
+        found: the comparison, or None when it failed.
+        reason: why it failed, when it did.
+        detectable: smallest detectable change of the joint.
+    """
+    if found is None or found.refused is not None:
+        why = (found.refused if found else reason) or "no reason was recorded"
+        return Headline(text="No answer", detail=wording.one_line(why), kind="refused")
+    jsn_mm = found.jsn_mm
+    if jsn_mm is None:
+        return Headline(text="No answer", detail=NO_SPACING, kind="refused")
+    interval = found.interval_mm
+    if interval is None:
+        unsure = "uncertainty not stated: read it with care"
+        return Headline(text=_change(jsn_mm, 2), detail=unsure, kind="unsure")
+    return _with_interval(jsn_mm, interval, detectable)
+
+
+def _with_interval(
+    jsn_mm: float, interval_mm: tuple[float, float], detectable: Detectable
+) -> Headline:
+    (low, high), digits = interval_mm, _digits(interval_mm)
+    if low <= 0.0 <= high:
+        detail = f"{_change(jsn_mm, digits)} ({_span(interval_mm, digits)}, below zero: wider)"
+        return Headline(text="No change that can be told from zero", detail=detail, kind="same")
+    narrower = jsn_mm > 0
+    ends = interval_mm if narrower else (-high, -low)
+    detail = _span(ends, digits)
+    if detectable.mm is not None and abs(jsn_mm) < detectable.mm:
+        detail += f" · less than the smallest detectable change of {detectable.mm:.2g} mm"
+    kind = "narrower" if narrower else "wider"
+    return Headline(text=_change(jsn_mm, digits), detail=detail, kind=kind)
+
+
+def _digits(interval_mm: tuple[float, float] | None) -> int:
+    """Decimals that an interval's width deserves, and its nearness to zero needs."""
+    if interval_mm is None:
+        return 2
+    low, high = interval_mm
+    return 3 if high - low < 2 * FINE_INTERVAL_MM or min(abs(low), abs(high)) < NEAR_ZERO_MM else 2
+
+
+def _change(jsn_mm: float, digits: int) -> str:
+    return f"{abs(jsn_mm):.{digits}f} mm {'narrower' if jsn_mm >= 0 else 'wider'}"
+
+
+def _span(interval_mm: tuple[float, float], digits: int) -> str:
+    return f"90 % interval {_ends(interval_mm, digits)}"
+
+
+def _ends(interval_mm: tuple[float, float], digits: int | None = None) -> str:
+    decimals = _digits(interval_mm) if digits is None else digits
+    return " to ".join(millimetres(end, decimals) for end in interval_mm)
+
+
+def millimetres(length_mm: float, digits: int = 2) -> str:
+    """A length with a true minus sign, and never a negative zero."""
+    rounded = round(length_mm, digits) + 0.0
+    return f"{rounded:.{digits}f}".replace("-", MINUS)
+
+
+def visit_name(number: int, days: int | None = None) -> str:
+    """A visit by its number and, where dates are known, its days since the baseline."""
+    if days is None:
+        return f"Visit {number}"
+    return f"Visit {number}, day {wording.count(days)}"
+
+
+def measures(found: Narrowing) -> list[tuple[str, str]]:
+    """Every other measure of a comparison, with its unit; lengths only where one is given."""
+    figures = found.figures()
+    rows = [
+        ("Sideways", _signed(figures["lateral_mm"], figures["lateral_sd_mm"], "mm", 3)),
+        ("Turned", _signed(figures["angle_deg"], figures["angle_sd_deg"], "°", 2)),
+        ("Agreement", f"{found.agreement:.2f} of 1"),
+    ]
+    for name, bone in found.bones.items():
+        match = f"match {millimetres(bone.ncc, 3)}, " if np.isfinite(bone.ncc) else ""
+        compared = f"{match}{100 * bone.coverage:.0f} % of its pixels compared"
+        rows.append((f"{name.capitalize()} bone", compared))
+    return [(name, text) for name, text in rows if text is not None]
+
+
+def _signed(value: float | None, sd: float | None, unit: str, digits: int) -> str | None:
+    if value is None:
+        return None
+    gap = "" if unit == "°" else "\u00a0"
+    spread = "" if sd is None else f" (SD {sd:.{digits}f})"
+    return f"{millimetres(value, digits)}{gap}{unit}{spread}"
+
+
+def cells(found: Narrowing | None) -> dict[str, Any]:
+    """Change and interval for the table of all joints; dashes without an answer."""
+    jsn_mm = found.jsn_mm if found is not None else None
+    interval = found.interval_mm if found is not None else None
+    return {
+        "change": "–" if jsn_mm is None else f"{millimetres(jsn_mm, _digits(interval))} mm",
+        "interval": "–" if interval is None else _ends(interval),
+    }

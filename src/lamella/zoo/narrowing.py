@@ -1,0 +1,95 @@
+"""Joint space narrowing between visits, assembled from tasks and shipped networks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lamella.methods.registration.infer import register_bones
+from lamella.records import JointVisit, LamellaError, Narrowing, Radiograph
+from lamella.tasks.joint_narrowing import Register, measure_narrowing
+from lamella.tasks.joint_width import measure_joint_space
+from lamella.tasks.separation import usable_masks
+from lamella.types import Mask
+from lamella.zoo.verbs import EXACT, outline_error, segment, separate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparator:
+    """A way to compare two visits.
+
+    Args:
+        register: finds where each bone went.
+        separator: name of the method that takes the radiographs apart first; None: the bones are
+            compared as the radiographs show them.
+    """
+
+    register: Register
+    separator: str | None
+
+
+def comparators() -> dict[str, Comparator]:
+    """Every method by name, the default first."""
+    return {
+        EXACT: Comparator(register=register_bones, separator=EXACT),
+        "lsn": Comparator(register=register_bones, separator="lsn"),
+        "bls-gan": Comparator(register=register_bones, separator="bls-gan"),
+        "no-separation": Comparator(register=register_bones, separator=None),
+    }
+
+
+def prepare_visit(
+    radiograph: Radiograph, masks: Mapping[str, Mask] | None = None, method: str = EXACT
+) -> JointVisit:
+    """Segment, measure and, where the method wants it, separate one visit; once for many pairs.
+
+    Args:
+        radiograph: one finger joint.
+        masks: name -> bool (row, col) of both bones; segmented when absent.
+        method: of the comparison (:func:`comparators`).
+
+    Raises:
+        LamellaError: an image that segmentation refuses, masks that are no joint's, no such
+            method.
+    """
+    separator = comparator(method).separator
+    found = usable_masks(radiograph, segment(radiograph) if masks is None else masks)
+    space = measure_joint_space(
+        found, radiograph.pixel_spacing_mm, outline_error(found), radiograph.spacing_source
+    )
+    layers = None if separator is None else separate(radiograph, found, separator)
+    return JointVisit(radiograph=radiograph, masks=found, space=space, layers=layers)
+
+
+def narrowing(
+    baseline: Radiograph | JointVisit, followup: Radiograph | JointVisit, method: str = EXACT
+) -> Narrowing:
+    """How much a joint space has narrowed between two visits, and how sure that is.
+
+    Args:
+        baseline: the joint at the first visit; as :func:`prepare_visit` makes it when it is
+            compared more than once.
+        followup: the same joint at another visit.
+        method: ``exact``; the others are for comparison (:func:`comparators`).
+
+    Raises:
+        LamellaError: an image that is no finger joint, no such method. Visits that cannot be
+            compared raise nothing: ``refused`` says why.
+    """
+    visits = [_visit(visit, method) for visit in (baseline, followup)]
+    return measure_narrowing(visits[0], visits[1], comparator(method).register, method)
+
+
+def comparator(method: str) -> Comparator:
+    """The comparator of a name.
+
+    Raises:
+        LamellaError: no such method.
+    """
+    known = comparators()
+    if method not in known:
+        raise LamellaError(f"expected a method of {', '.join(known)}, got {method!r}")
+    return known[method]
+
+
+def _visit(visit: Radiograph | JointVisit, method: str) -> JointVisit:
+    return visit if isinstance(visit, JointVisit) else prepare_visit(visit, method=method)
+

@@ -1,0 +1,90 @@
+"""The answer in words: never more than is known."""
+
+import re
+
+import pytest
+
+from lamella.report.narrowing_words import Detectable, cells, headline, measures, visit_name
+from lamella.tasks import joint_narrowing
+from narrowings import compared
+
+NONE = Detectable(mm=None, words="")
+
+
+def said(found, detectable=NONE):
+    return headline(found, None, detectable)
+
+
+def test_narrower_with_its_interval():
+    answer = said(compared(0.5, 0.05))
+    assert (answer.text, answer.kind) == ("0.50 mm narrower", "narrower")
+    assert answer.detail == "90 % interval 0.42 to 0.58"
+
+
+def test_wider_counts_upwards():
+    answer = said(compared(-0.5, 0.05))
+    assert (answer.text, answer.detail) == ("0.50 mm wider", "90 % interval 0.42 to 0.58")
+
+
+def test_what_cannot_be_told_from_zero_is_not_called_a_change():
+    answer = said(compared(0.05, 0.05))
+    assert (answer.text, answer.kind) == ("No change that can be told from zero", "same")
+    assert answer.detail == "0.05 mm narrower (90 % interval −0.03 to 0.13, below zero: wider)"
+
+
+def test_an_end_near_zero_is_not_rounded_to_it():
+    answer = said(compared(0.05, 0.029))
+    assert answer.kind == "narrower"
+    assert answer.detail.startswith("90 % interval 0.002 to")
+
+
+def test_a_change_below_the_smallest_detectable_one_says_so():
+    answer = said(compared(0.2, 0.05), Detectable(mm=0.3, words=""))
+    assert answer.detail.endswith("less than the smallest detectable change of 0.3 mm")
+
+
+def test_an_uncertainty_that_nobody_stated_is_not_made_up():
+    answer = said(compared(0.5, None))
+    assert (answer.text, answer.kind) == ("0.50 mm narrower", "unsure")
+    assert "uncertainty not stated" in answer.detail
+    assert cells(compared(0.5, None)) == {"change": "0.50 mm", "interval": "–"}
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        (compared(refused="another\njoint"), None, "another joint"),
+        (None, "cannot be read", "cannot be read"),
+        (compared(spacing_mm=None), None, "the pixel spacing is unknown"),
+    ],
+)
+def test_without_an_answer_no_length_is_named(found, reason, words):
+    answer = headline(found, reason, Detectable(mm=0.3, words=""))
+    assert (answer.text, answer.kind) == ("No answer", "refused")
+    assert words in answer.detail
+    assert cells(found) == {"change": "–", "interval": "–"}
+    rest = [] if found is None else measures(found)
+    assert not re.search(r"\d\s*mm", " ".join([answer.detail, *(text for _, text in rest)]))
+
+
+def test_the_smallest_detectable_change_says_where_it_is_from(monkeypatch):
+    monkeypatch.setattr(joint_narrowing, "SMALLEST_DETECTABLE_MM", None, raising=False)
+    stated = Detectable.of([compared(sd_mm=0.02), compared(sd_mm=0.05)])
+    assert stated.mm == pytest.approx(1.96 * 0.05)
+    assert "1.96 × the stated SD" in stated.words
+    assert Detectable.of([compared(sd_mm=None)]).mm is None
+    monkeypatch.setattr(joint_narrowing, "SMALLEST_DETECTABLE_MM", 0.07)
+    measured = Detectable.of([compared(sd_mm=None)])
+    assert (measured.mm, "measured" in measured.words) == (0.07, True)
+
+
+def test_other_measures_with_their_units():
+    rows = dict(measures(compared()))
+    assert rows["Upper bone"] == "match 0.970, 80 % of its pixels compared"
+    assert rows["Sideways"].startswith("0.0") or rows["Sideways"].startswith("−0.0")
+    assert rows["Turned"] == "0.00° (SD 0.28)"
+
+
+def test_visits_are_numbered_and_days_counted():
+    assert visit_name(2) == "Visit 2"
+    assert visit_name(3, 1461) == "Visit 3, day 1\u202f461"

@@ -7,6 +7,7 @@ import comparing
 from lamella.evaluation import narrowing_cases
 from lamella.evaluation.narrowing_cases import (
     NarrowingCase,
+    PreparedVisits,
     all_methods,
     case_of,
     compared_pair,
@@ -49,6 +50,21 @@ def test_visits_are_prepared_once_for_each_separator(monkeypatch):
     assert asked == ["first"]
     assert isinstance(visits["first"], JointVisit)
     assert visits["first"] is visits["second"]
+
+
+def test_only_the_latest_visits_are_kept(monkeypatch):
+    made = []
+
+    def counted(radiograph, methods):
+        made.append(radiograph)
+        return {}
+
+    monkeypatch.setattr(narrowing_cases, "prepared", counted)
+    kept = PreparedVisits(["only"], most=2)
+    radiographs = {key: comparing.pair(0).baseline for key in "abc"}
+    for key in "ababcba":
+        kept.of(key, radiographs[key])
+    assert len(made) == 4
 
 
 def test_an_image_that_is_no_joint_is_refused_by_every_method(monkeypatch):

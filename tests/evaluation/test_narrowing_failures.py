@@ -117,4 +117,4 @@ def test_the_evaluation_tells_strangers_by_the_image(manifest, tmp_path, monkeyp
     assert result["refused"]["exact"][SAME]["hits"] == 0
     assert result["trade_off"]["exact"]["0.03"]["refused"][MIRRORED]["part"] == 1.0
     assert ">= 95%" in table
-    assert (tmp_path / f"{NAME}_exact.png").exists()
+    assert (tmp_path / f"{NAME}.png").exists()

@@ -4,6 +4,7 @@ A visit is segmented once and separated once by each separator, whatever the num
 ask for it.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ Visits = Mapping[str, JointVisit | LamellaError]
 """Method -> a visit prepared for it, or why there is none."""
 
 NAN = float("nan")
+KEPT_VISITS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,24 @@ def prepared(radiograph: Radiograph, methods: Sequence[str]) -> Visits:
             except LamellaError as error:
                 by_separator[separator] = error
     return {method: by_separator[known[method].separator] for method in methods}
+
+
+class PreparedVisits:
+    """Visits prepared for some methods, the latest of them kept."""
+
+    def __init__(self, methods: Sequence[str], most: int = KEPT_VISITS) -> None:
+        self._methods = tuple(methods)
+        self._most = most
+        self._kept: OrderedDict[str, Visits] = OrderedDict()
+
+    def of(self, key: str, radiograph: Radiograph) -> Visits:
+        """The visit that a key names; its radiograph is prepared when it is not kept."""
+        if key not in self._kept:
+            self._kept[key] = prepared(radiograph, self._methods)
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return self._kept[key]
 
 
 def compared(baseline: Visits, followup: Visits) -> dict[str, Narrowing | LamellaError]:

@@ -14,6 +14,7 @@ Beside what the method refuses, the whole trade-off is shown: how much of each c
 refused at any threshold of the agreement, at which so many of the same joints are.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -26,11 +27,10 @@ from rich.progress import track
 from lamella.evaluation.joint_sample import with_spacing
 from lamella.evaluation.narrowing_cases import (
     NarrowingCase,
-    Visits,
+    PreparedVisits,
     all_methods,
     case_of,
     compared,
-    prepared,
 )
 from lamella.evaluation.narrowing_figures import Curve, curves
 from lamella.evaluation.narrowing_scores import plain, proportion_cell
@@ -76,7 +76,8 @@ def evaluate(
 
     Args:
         data: manifest (``dev.json``).
-        out: folder for ``narrowing_failures.json``, ``.md`` and figures.
+        out: folder for ``narrowing_failures.json``, ``.md`` and a figure of the first method's
+            trade-off.
         pairs: most of each class, drawn with a seed.
         methods: names of comparators; all when None.
     """
@@ -87,9 +88,8 @@ def evaluate(
         for name, classes in cases.items()
     }
     areas = {name: separability(classes) for name, classes in cases.items()}
-    for name, classes in cases.items():
-        labels = ("same joints refused, %", "refused, %")
-        curves(trade_off_curves(classes), labels, out / f"{NAME}_{name.replace('-', '_')}")
+    labels = ("same joints refused, %", "refused, %")
+    curves(trade_off_curves(next(iter(cases.values()))), labels, out / NAME)
     result: dict[str, Any] = {
         "targets": TARGETS,
         "refused": plain(refused),
@@ -111,9 +111,10 @@ def failure_cases(
         pairs: most of each class, drawn with a seed.
     """
     names = all_methods(methods)
+    kept = PreparedVisits(names)
     found: dict[str, dict[str, list[NarrowingCase]]] = {name: {} for name in names}
     for kind, drawn in pairs_of_classes(manifest, pairs).items():
-        for name, cases in _compared(kind, drawn, names).items():
+        for name, cases in _compared(kind, drawn, kept).items():
             found[name][kind] = cases
     return found
 
@@ -123,13 +124,13 @@ def pairs_of_classes(manifest: Path, pairs: int = PAIRS) -> dict[str, list[Pair]
     rng = np.random.default_rng(SEED)
     joints = joints_seen_repeatedly(joint_rows(manifest))
     same = [pair for visits in joints.values() for pair in combinations(visits, 2)]
-    chosen = [same[at] for at in rng.permutation(len(same))[:pairs]]
+    chosen = [same[at] for at in np.sort(rng.permutation(len(same))[:pairs])]
     rows = joint_rows(manifest)
     return {
         SAME: chosen,
+        MIRRORED: chosen,
         PATIENT: _strangers(rows, pairs, rng, same_finger=True),
         FINGER: _strangers(rows, pairs, rng, same_finger=False),
-        MIRRORED: chosen,
     }
 
 
@@ -208,17 +209,18 @@ def trade_off_table(
 
 
 def _compared(
-    kind: str, drawn: Sequence[Pair], names: Sequence[str]
+    kind: str, drawn: Sequence[Pair], kept: PreparedVisits
 ) -> dict[str, list[NarrowingCase]]:
-    cases: dict[str, list[NarrowingCase]] = {name: [] for name in names}
+    cases: dict[str, list[NarrowingCase]] = defaultdict(list)
     for first, last in track(drawn, f"comparing: {kind}"):
-        followup = _bare(last)
+        baseline = kept.of(str(first.row.image), _bare(first))
         if kind == MIRRORED:
-            followup = mirrored(followup)
-        visits: list[Visits] = [prepared(each, names) for each in (_bare(first), followup)]
-        for name, found in compared(visits[0], visits[1]).items():
+            followup = kept.of(f"mirrored {last.row.image}", mirrored(_bare(last)))
+        else:
+            followup = kept.of(str(last.row.image), _bare(last))
+        for name, found in compared(baseline, followup).items():
             cases[name].append(case_of(found, first.row.joint))
-    return cases
+    return dict(cases)
 
 
 def _strangers(

@@ -104,7 +104,7 @@ def test_narrowing_of_phantoms_from_their_pixels_alone():
 
 
 def test_outlines_do_not_count():
-    """Masks a pixel too large give the same shifts, as long as the joint's middle stays."""
+    """Other masks give the same shifts, as long as the joint's middle stays."""
     baseline, followup = visit(jsw_mm=1.6, seed=3), visit(jsw_mm=1.2, seed=3, noise_seed=2)
     whole = BoneMasks(masks={name: np.ones((256, 256), bool) for name in baseline.names})
     first = register_phase_only(baseline, followup)
@@ -132,7 +132,7 @@ def test_a_far_peak_is_no_match():
 
 
 def test_a_shift_beyond_the_limit_scores_nothing():
-    baseline, followup = visit(jsw_mm=1.6, seed=3), visit(jsw_mm=1.6, seed=3, noise_seed=2)
+    baseline, followup = visit(jsw_mm=1.6, seed=3), visit(jsw_mm=1.6, seed=3)
     rolled = np.roll(followup.radiograph.pixels, 40, axis=1)
     far = replace(followup, radiograph=replace(followup.radiograph, pixels=rolled))
     found = register_phase_only(baseline, far)

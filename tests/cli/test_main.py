@@ -9,7 +9,17 @@ import lamella as package
 from lamella.cli import info
 from lamella.cli.console import ExitCode
 
-VERBS = ("separate", "synthesize", "measure", "narrowing", "demo", "info", "doctor", "train", "evaluate")
+VERBS = (
+    "separate",
+    "synthesize",
+    "measure",
+    "narrowing",
+    "demo",
+    "info",
+    "doctor",
+    "train",
+    "evaluate",
+)
 
 
 def test_alone_it_prints_help(lamella):

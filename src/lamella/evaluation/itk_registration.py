@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from lamella.methods.contour_difference.infer import outline_motion
+from lamella.prepare.articular import outlined_motion
 from lamella.records import JointVisit, LamellaError, RegisteredBone, Similarity
 from lamella.types import Image, Mask
 
@@ -49,7 +49,7 @@ def register_by_itk(
     for name in baseline.names:
         images = [bone_absorbance(visit, name) for visit in (baseline, followup)]
         rim = ndimage.binary_dilation(baseline.masks[name], iterations=RIM_PX)
-        start = outline_motion(baseline, followup, name)
+        start = outlined_motion(baseline.ends[name], followup.ends[name])
         motion = _aligned(images, rim, start, magnify)
         bones[name] = RegisteredBone(motion=motion, ncc=_correlation(images, rim, motion))
     return bones

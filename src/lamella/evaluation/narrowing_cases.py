@@ -34,6 +34,7 @@ class NarrowingCase:
             could be measured.
         sd_mm: standard deviation the method states; NaN where it states none.
         agreement: how well the bones matched, 0 to 1; -1 where nothing could be measured.
+        ncc: correlation of the upper and of the lower bone; NaN where nothing was compared.
         refused: why no answer is given, or None.
         exposure: of the follow-up against the baseline.
         projection_deg: change of the projection between the visits.
@@ -44,6 +45,7 @@ class NarrowingCase:
     measured_mm: float = NAN
     sd_mm: float = NAN
     agreement: float = -1.0
+    ncc: tuple[float, float] = (NAN, NAN)
     refused: str | None = None
     exposure: float = 1.0
     projection_deg: float = 0.0
@@ -115,8 +117,14 @@ def case_of(found: Narrowing | LamellaError, joint: str) -> NarrowingCase:
         measured_mm=found.jsn_px * spacing_mm,
         sd_mm=found.jsn_sd_px * spacing_mm,
         agreement=found.agreement,
+        ncc=_correlations(found),
         refused=found.refused,
     )
+
+
+def _correlations(found: Narrowing) -> tuple[float, float]:
+    upper, lower = (bone.ncc for bone in found.bones.values())
+    return (upper, lower)
 
 
 def known_case(found: Narrowing | LamellaError, pair: KnownPair) -> NarrowingCase:

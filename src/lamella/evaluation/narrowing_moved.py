@@ -17,8 +17,16 @@ from lamella.evaluation.joint_sample import one_visit_a_joint, with_spacing
 from lamella.evaluation.narrowing_pairs import SEED, KnownPair, rounded
 from lamella.physics.phantoms.texture import detector_noise
 from lamella.prepare.grid import NETWORK_SPACING_MM
-from lamella.records import LamellaError, Pose, Radiograph, RigidMotion, Similarity
-from lamella.tasks.joint_narrowing import displacement
+from lamella.records import (
+    JointVisit,
+    LamellaError,
+    Pose,
+    Radiograph,
+    RegisteredBone,
+    RigidMotion,
+    Similarity,
+)
+from lamella.tasks.joint_narrowing import common_frame, displacement
 from lamella.tasks.synthesis import AdjustableJoint
 from lamella.zoo.verbs import adjustable, separate
 
@@ -95,12 +103,21 @@ def moved_pair(joint: str, bones: AdjustableJoint, rng: np.random.Generator) -> 
 def commanded(bones: AdjustableJoint, pose: Pose) -> tuple[float, float, float]:
     """Displacement of the upper bone in a pose along and across the axis, mm, and its angle.
 
-    The outlines move with the bones, so both visits show the same frame; the way back has the
-    opposite sign.
+    In the frame of the outlines as they stand and as they move; the way back has the opposite
+    sign.
     """
-    motions = bones.motions(pose)
-    upper, lower = (_similar(motions[name]) for name in bones.names)
-    along_px, across_px, angle_deg = displacement(upper, lower, bones.joint_space.frame)
+    motions = {name: _similar(motion) for name, motion in bones.motions(pose).items()}
+    stood, moved = (
+        JointVisit(
+            radiograph=bones.layers.radiograph,
+            masks=bones.layers.masks,
+            space=bones.space_at(each),
+        )
+        for each in (Pose(), pose)
+    )
+    known = {name: RegisteredBone(motion=motion) for name, motion in motions.items()}
+    upper, lower = (motions[name] for name in bones.names)
+    along_px, across_px, angle_deg = displacement(upper, lower, common_frame(stood, moved, known))
     return along_px * _spacing_mm(bones), across_px * _spacing_mm(bones), angle_deg
 
 

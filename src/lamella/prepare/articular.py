@@ -14,7 +14,7 @@ from scipy import ndimage
 from lamella.physics.geometry import RigidMotion
 from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
 from lamella.prepare.masks import by_height
-from lamella.records import BoneEnd, JointFrame, LamellaError
+from lamella.records import BoneEnd, JointFrame, LamellaError, Similarity
 from lamella.types import Image, Mask, Points, Profile
 
 SMOOTHING_PX = 1.0
@@ -74,6 +74,27 @@ def moved_end(end: BoneEnd, motion: RigidMotion) -> BoneEnd:
         arc_px=motion.of_points(end.arc_px),
         extent_px=motion.of_points(end.extent_px),
         direction=motion.of_direction(end.direction),
+    )
+
+
+def outlined_motion(here: BoneEnd, there: BoneEnd) -> Similarity:
+    """The motion of a bone that its outlines at two visits show.
+
+    From the middle of the articular arc to the other's, turned as the joint's axis.
+
+    Args:
+        here: the bone's end at the first visit.
+        there: at the second.
+    """
+    start, end = (arc[len(arc) // 2] for arc in (here.arc_px, there.arc_px))
+    down, right = end - start
+    (row, col), (row_there, col_there) = here.direction, there.direction
+    turn = np.arctan2(row * col_there - col * row_there, row * row_there + col * col_there)
+    return Similarity(
+        down_px=float(down),
+        right_px=float(right),
+        rotation_deg=float(np.rad2deg(turn)),
+        centre_px=(float(start[0]), float(start[1])),
     )
 
 

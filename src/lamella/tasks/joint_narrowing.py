@@ -6,16 +6,18 @@ at the midpoint ``p`` of the joint line, with the axis ``n`` from the lower bone
 
     d = M p - p,    JSN = -d . n,    lateral = d . n_across,    angle = that of M.
 
-``p`` and ``n`` are the mean of what the outlines of both visits show, brought to the baseline, and
-``d`` is read in the frame halfway between both positions of the upper bone: measured backwards,
-the answer is the same with the opposite sign (to second order in the angle). A rotation counts
-where the joint is, not about the image's centre.
+A rotation counts where the joint is, not about the image's centre. ``n`` is the mean of what the
+outlines of both visits show, turned halfway along with the upper bone; ``p`` lies midway between
+the joint line's midpoint at the baseline and that at the follow-up, the lower bone held still.
+Measured backwards the answer is therefore the same with the opposite sign.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lamella.prepare.articular import outlined_motion
 from lamella.records import (
     JointFrame,
     JointVisit,
@@ -28,26 +30,83 @@ from lamella.records import (
 Register = Callable[[JointVisit, JointVisit], Mapping[str, RegisteredBone]]
 """(baseline, follow-up) -> bone name -> its registration, for the names of the baseline."""
 
-MILLIMETRES_APART = 0.02
-"""Relative difference of pixel spacings that counts as none."""
+SPACINGS_APART = 0.02
+"""Relative difference of two pixel spacings that still counts as none."""
+
+MOST_ANGLE_DEG = 15.0
+LEAST_COVERAGE = 0.5
+MOST_MAGNIFIED = 0.02
+NCC_LIMIT = 0.995
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """When to believe a method, fitted on pairs of visits of known kind.
+
+    ``agreement = 1 / (1 + exp(-(upper z_upper + lower z_lower + constant)))`` with Fisher's
+    ``z = atanh(NCC)`` of each bone: how much likelier it is that both visits show one joint from
+    one side than that they do not, both as frequent.
+
+    Args:
+        upper: weight of the upper bone's correlation.
+        lower: of the lower bone's.
+        constant: added.
+        least: agreement below which no answer is given.
+        spread: true spread of errors over the standard deviation a method computes.
+    """
+
+    upper: float
+    lower: float
+    constant: float
+    least: float
+    spread: float
+
+    def agreement(self, upper_ncc: float, lower_ncc: float) -> float:
+        """0 to 1; 0 where nothing was compared."""
+        if not np.isfinite([upper_ncc, lower_ncc]).all():
+            return 0.0
+        z_upper, z_lower = fisher_z(np.array([upper_ncc, lower_ncc]))
+        score = self.upper * z_upper + self.lower * z_lower + self.constant
+        return float(1.0 / (1.0 + np.exp(-np.clip(score, -50.0, 50.0))))
+
+
+UNTRIED = Trust(upper=2.0, lower=2.0, constant=-2.0, least=0.0, spread=1.0)
+"""For a method whose trust nobody has fitted: nothing is refused for its agreement."""
+
+
+def fisher_z(ncc: np.ndarray) -> np.ndarray:
+    """``atanh`` of correlations, bounded."""
+    return np.asarray(np.arctanh(np.clip(ncc, -NCC_LIMIT, NCC_LIMIT)))
 
 
 def measure_narrowing(
-    baseline: JointVisit, followup: JointVisit, register: Register, method: str
+    baseline: JointVisit,
+    followup: JointVisit,
+    register: Register,
+    method: str,
+    trust: Trust = UNTRIED,
 ) -> Narrowing:
-    """Measure the change between two visits by one method.
+    """Measure the change between two visits by one method, or say why not.
 
     Args:
         baseline: first visit.
         followup: second visit; its bones have the same names.
         register: the method.
         method: its name, written into the result.
+        trust: when to believe it.
 
     Raises:
         LamellaError: from the method, where it cannot register at all.
     """
+    refused = _unlike(baseline, followup)
+    if refused is not None:
+        return replace(
+            narrowing_of(baseline, followup, _by_outlines(baseline, followup), method, trust),
+            refused=refused,
+        )
     bones = register(baseline, followup)
-    return narrowing_of(baseline, followup, bones, method)
+    found = narrowing_of(baseline, followup, bones, method, trust)
+    return replace(found, refused=_refused(found, trust), flags=_flags(found))
 
 
 def narrowing_of(
@@ -55,6 +114,7 @@ def narrowing_of(
     followup: JointVisit,
     bones: Mapping[str, RegisteredBone],
     method: str,
+    trust: Trust = UNTRIED,
 ) -> Narrowing:
     """The change that registered bones imply; nothing is refused here."""
     top, bottom = baseline.names
@@ -65,14 +125,14 @@ def narrowing_of(
         jsn_px=-along_px,
         lateral_px=across_px,
         angle_deg=angle_deg,
-        jsn_sd_px=float(np.hypot(upper.along_sd_px, lower.along_sd_px)),
-        lateral_sd_px=float(np.hypot(upper.across_sd_px, lower.across_sd_px)),
-        angle_sd_deg=float(np.hypot(upper.angle_sd_deg, lower.angle_sd_deg)),
+        jsn_sd_px=trust.spread * float(np.hypot(upper.along_sd_px, lower.along_sd_px)),
+        lateral_sd_px=trust.spread * float(np.hypot(upper.across_sd_px, lower.across_sd_px)),
+        angle_sd_deg=trust.spread * float(np.hypot(upper.angle_sd_deg, lower.angle_sd_deg)),
         bones={top: upper, bottom: lower},
         baseline=baseline,
         followup=followup,
         frame=frame,
-        agreement=float(np.clip(np.nan_to_num(min(upper.ncc, lower.ncc)), 0.0, 1.0)),
+        agreement=trust.agreement(upper.ncc, lower.ncc),
         method=method,
     )
 
@@ -85,41 +145,105 @@ def displacement(
     Args:
         upper: where the upper bone's pixels went.
         lower: where the lower bone's went.
-        frame: the joint's, at the baseline.
+        frame: the joint's, as :func:`common_frame` gives it.
 
     Returns:
         pixels of the baseline along the axis (positive: apart), across it (positive: to the
         right), and degrees counter-clockwise.
     """
     midpoint = np.array([frame.origin_px])
-    row, col = (lower.inverse().of_points(upper.of_points(midpoint)) - midpoint)[0]
+    moved = (lower.inverse().of_points(upper.of_points(midpoint)) - midpoint)[0]
     angle_deg = upper.rotation_deg - lower.rotation_deg
     halfway = RigidMotion(rotation_deg=0.5 * angle_deg, centre_px=(0.0, 0.0))
-    axis = halfway.of_direction(frame.axis)
-    across = halfway.of_direction(frame.across)
-    moved = np.array([row, col])
+    axis, across = halfway.of_direction(frame.axis), halfway.of_direction(frame.across)
     return float(moved @ axis), float(moved @ across), float(angle_deg)
 
 
 def common_frame(
     baseline: JointVisit, followup: JointVisit, bones: Mapping[str, RegisteredBone]
 ) -> JointFrame:
-    """Axis and midpoint at the baseline: the mean of what both visits show.
+    """Axis and midpoint that both visits agree on, in pixels of the baseline.
 
-    The axis is the upper bone's; the midpoint lies between the middles of both arcs.
+    With ``u`` and ``l`` the middles of the upper and the lower arc at the baseline, each the mean
+    of what both visits show, the joint line's midpoint is ``(u + l) / 2`` there and, seen from
+    the upper bone, ``(u + M^-1 l) / 2`` at the follow-up; the frame stands midway between them.
+    The axis is the upper bone's.
     """
-    top = baseline.names[0]
-    middles, axes = [], [np.asarray(baseline.frame.axis)]
-    for name in baseline.names:
-        there = bones[name].motion.inverse().of_points(_middle(followup, name))
-        middles.append(0.5 * (_middle(baseline, name) + there)[0])
-    axes.append(np.asarray(bones[top].motion.inverse().of_direction(followup.frame.axis)))
-    axis = np.mean(axes, axis=0)
-    row, col = np.mean(middles, axis=0)
+    top, bottom = baseline.names
+    upper, lower = bones[top].motion, bones[bottom].motion
+    above, below = (_common_middle(baseline, followup, bones, name) for name in (top, bottom))
+    below_later = upper.inverse().of_points(lower.of_points(below))
+    axis = np.asarray(baseline.frame.axis) + upper.inverse().of_direction(followup.frame.axis)
+    row, col = (0.5 * above + 0.25 * (below + below_later))[0]
     down, right = axis / np.hypot(*axis)
     return JointFrame(origin_px=(float(row), float(col)), axis=(float(down), float(right)))
 
 
-def _middle(visit: JointVisit, name: str) -> np.ndarray:
-    arc = visit.ends[name].arc_px
-    return np.asarray(arc[len(arc) // 2][None])
+def _common_middle(
+    baseline: JointVisit, followup: JointVisit, bones: Mapping[str, RegisteredBone], name: str
+) -> np.ndarray:
+    """Middle of a bone's arc at the baseline, mean of both visits, (1, 2)."""
+    here, there = (
+        visit.ends[name].arc_px[len(visit.ends[name].arc_px) // 2][None]
+        for visit in (baseline, followup)
+    )
+    return np.asarray(0.5 * (here + bones[name].motion.inverse().of_points(there)))
+
+
+def _by_outlines(baseline: JointVisit, followup: JointVisit) -> dict[str, RegisteredBone]:
+    """Where the outlines say the bones went; nothing compared."""
+    return {
+        name: RegisteredBone(motion=outlined_motion(baseline.ends[name], followup.ends[name]))
+        for name in baseline.names
+    }
+
+
+def _unlike(baseline: JointVisit, followup: JointVisit) -> str | None:
+    """Why two visits cannot be compared whatever they show, or None."""
+    first, second = baseline.radiograph, followup.radiograph
+    sides = {first.laterality, second.laterality} - {None}
+    if len(sides) > 1:
+        return "one visit is of the right hand, the other of the left"
+    if baseline.names != followup.names:
+        return f"bones named {baseline.names} and {followup.names} at the two visits"
+    if first.pixel_spacing_mm is None or second.pixel_spacing_mm is None:
+        return None
+    if abs(np.log(first.pixel_spacing_mm / second.pixel_spacing_mm)) > SPACINGS_APART:
+        return (
+            f"pixel spacings differ ({first.pixel_spacing_mm:.4g} and "
+            f"{second.pixel_spacing_mm:.4g} mm): bring both images to one spacing"
+        )
+    return None
+
+
+def _refused(found: Narrowing, trust: Trust) -> str | None:
+    """Why a comparison is not to be trusted, or None."""
+    if found.agreement < trust.least:
+        return (
+            f"the bones of the two visits do not match (agreement {found.agreement:.2f}, at least "
+            f"{trust.least:.2f} needed): another joint or side, or too different a projection"
+        )
+    hidden = [name for name, bone in found.bones.items() if bone.coverage < LEAST_COVERAGE]
+    if hidden:
+        return f"too little of the {hidden[0]} bone is in view at both visits"
+    if abs(found.angle_deg) > MOST_ANGLE_DEG:
+        return (
+            f"the joint was bent by {abs(found.angle_deg):.0f} degrees between the visits, at most "
+            f"{MOST_ANGLE_DEG:g} can be compared"
+        )
+    radiographs = (found.baseline.radiograph, found.followup.radiograph)
+    if any(each.pixel_spacing_mm is None for each in radiographs):
+        return "the pixel spacing is unknown: give it (--pixel-spacing MM)"
+    return None
+
+
+def _flags(found: Narrowing) -> tuple[str, ...]:
+    flags = []
+    for name, bone in found.bones.items():
+        if abs(bone.motion.scale - 1.0) > MOST_MAGNIFIED:
+            flags.append(
+                f"the {name} bone looks {abs(bone.motion.scale - 1.0):.1%} "
+                f"{'larger' if bone.motion.scale > 1 else 'smaller'} at the follow-up: "
+                "is the pixel spacing right?"
+            )
+    return tuple(flags)

@@ -1,14 +1,24 @@
 """Joint space narrowing between visits, assembled from tasks and shipped networks."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib.resources import files
+from typing import Any
 
+import numpy as np
+
+from lamella.methods.contour_difference.infer import register_by_contours
+from lamella.methods.deep_registration.infer import register_images, register_layers
+from lamella.methods.phase_only.infer import register_phase_only
 from lamella.methods.registration.infer import register_bones
 from lamella.records import JointVisit, LamellaError, Narrowing, Radiograph
-from lamella.tasks.joint_narrowing import Register, measure_narrowing
+from lamella.tasks.joint_narrowing import UNTRIED, Register, Trust, measure_narrowing
 from lamella.tasks.joint_width import measure_joint_space
 from lamella.tasks.separation import usable_masks
 from lamella.types import Mask
+from lamella.zoo import models
 from lamella.zoo.verbs import EXACT, outline_error, segment, separate
 
 
@@ -27,12 +37,20 @@ class Comparator:
 
 
 def comparators() -> dict[str, Comparator]:
-    """Every method by name, the default first."""
+    """Every method by name, the default first.
+
+    The first four register by :mod:`lamella.methods.registration` and differ in the layers they
+    compare; ``deep-*`` are the published network, ``phase-only`` is Ou 2023, ``contours`` the
+    difference of two joint space widths.
+    """
     return {
         EXACT: Comparator(register=register_bones, separator=EXACT),
         "lsn": Comparator(register=register_bones, separator="lsn"),
         "bls-gan": Comparator(register=register_bones, separator="bls-gan"),
         "no-separation": Comparator(register=register_bones, separator=None),
+        **_deep(),
+        "phase-only": Comparator(register=register_phase_only, separator=None),
+        "contours": Comparator(register=register_by_contours, separator=None),
     }
 
 
@@ -75,7 +93,13 @@ def narrowing(
             compared raise nothing: ``refused`` says why.
     """
     visits = [_visit(visit, method) for visit in (baseline, followup)]
-    return measure_narrowing(visits[0], visits[1], comparator(method).register, method)
+    return measure_narrowing(*visits, comparator(method).register, method, trust_in(method))
+
+
+def trust_in(method: str) -> Trust:
+    """When to believe a method, as fitted by ``lamella train narrowing``."""
+    fitted = _fitted()["methods"].get(method)
+    return UNTRIED if fitted is None else Trust(**fitted)
 
 
 def comparator(method: str) -> Comparator:
@@ -90,6 +114,29 @@ def comparator(method: str) -> Comparator:
     return known[method]
 
 
+def _deep() -> dict[str, Comparator]:
+    """The published registration network, on layers and on plain radiographs."""
+    shipped = models.names()
+    rows = {
+        "deep-layers": ("registration-layers", register_layers, EXACT),
+        "deep-plain": ("registration-plain", register_images, None),
+    }
+    return {
+        name: Comparator(register=partial(register, runner=partial(_said, network)), separator=how)
+        for name, (network, register, how) in rows.items()
+        if network in shipped
+    }
+
+
+def _said(network: str, batch: np.ndarray) -> np.ndarray:
+    return models.run(network, batch)[0]
+
+
+@lru_cache
+def _fitted() -> dict[str, Any]:
+    path = files("lamella.zoo") / "narrowing.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {"methods": {}}
+
+
 def _visit(visit: Radiograph | JointVisit, method: str) -> JointVisit:
     return visit if isinstance(visit, JointVisit) else prepare_visit(visit, method=method)
-

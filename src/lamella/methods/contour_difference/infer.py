@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
+from lamella.prepare.articular import outlined_motion
 from lamella.records import JointVisit, RegisteredBone, Similarity
 from lamella.types import Mask
 
@@ -32,7 +33,7 @@ def register_by_contours(
         pixels both radiographs show.
     """
     top, bottom = baseline.names
-    lower = outline_motion(baseline, followup, bottom)
+    lower = outlined_motion(baseline.ends[bottom], followup.ends[bottom])
     narrowing_px = baseline.space.jsw_px - followup.space.jsw_px
     lateral_px = _lateral_px(followup) - _lateral_px(baseline)
     apart = -narrowing_px * np.array(baseline.frame.axis)
@@ -55,24 +56,6 @@ def register_by_contours(
     }
 
 
-def outline_motion(baseline: JointVisit, followup: JointVisit, name: str) -> Similarity:
-    """Where a bone went as its outline shows it: middle of its arc, direction of the axis.
-
-    Args:
-        baseline: first visit.
-        followup: second visit.
-        name: of the bone.
-    """
-    here, there = (_middle(visit, name) for visit in (baseline, followup))
-    down, right = there - here
-    return Similarity(
-        down_px=float(down),
-        right_px=float(right),
-        rotation_deg=_turn_deg(baseline.ends[name].direction, followup.ends[name].direction),
-        centre_px=(float(here[0]), float(here[1])),
-    )
-
-
 def aligned_dice(baseline: Mask, followup: np.ndarray, motion: Similarity) -> float:
     """Dice coefficient ``2 |A and B| / (|A| + |B|)`` of a mask and another brought onto it.
 
@@ -91,12 +74,6 @@ def aligned_dice(baseline: Mask, followup: np.ndarray, motion: Similarity) -> fl
     here, there = baseline & shown, brought.reshape(baseline.shape) & shown
     total = int(here.sum()) + int(there.sum())
     return 2.0 * int((here & there).sum()) / total if total else 0.0
-
-
-def _turn_deg(before: tuple[float, float], after: tuple[float, float]) -> float:
-    """Angle between two directions (row, col), counter-clockwise as seen."""
-    crossed = before[0] * after[1] - before[1] * after[0]
-    return float(np.rad2deg(np.arctan2(crossed, before[0] * after[0] + before[1] * after[1])))
 
 
 def _lateral_px(visit: JointVisit) -> float:

@@ -144,7 +144,7 @@ class _Problem:
     def places(self, parameters: np.ndarray) -> np.ndarray:
         down, right, turn, growth = parameters
         turned, _ = self._turned(turn, growth)
-        return np.asarray(turned + (self.centre + [down, right])[:, None])
+        return np.asarray(turned + (self.centre + np.array([down, right]))[:, None])
 
     def residuals(self, parameters: np.ndarray) -> np.ndarray:
         sample = self.sample(parameters)

@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from lamella.methods.registration.fit import Fit, fitted
-from lamella.methods.registration.start import brought_back, correlated_motion, outlined_motion
+from lamella.methods.registration.start import brought_back, correlated_motion
 from lamella.methods.registration.views import BoneView, Level, bone_view
+from lamella.prepare.articular import outlined_motion
 from lamella.records import JointFrame, JointVisit, RegisteredBone, Similarity
 from lamella.types import Image
 
@@ -34,7 +35,7 @@ def register_bones(baseline: JointVisit, followup: JointVisit) -> Mapping[str, R
 
 def _registered(baseline: JointVisit, followup: JointVisit, name: str) -> RegisteredBone:
     views = (bone_view(baseline, name), bone_view(followup, name))
-    motion = _coarse(views, outlined_motion(baseline, followup, name))
+    motion = _coarse(views, outlined_motion(baseline.ends[name], followup.ends[name]))
     fine = (views[0].level(FINEST_MM), views[1].level(FINEST_MM))
     there = fitted(views[0], views[1], fine, motion)
     back = fitted(views[1], views[0], fine[::-1], there.motion.inverse())

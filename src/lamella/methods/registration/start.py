@@ -7,29 +7,8 @@ from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
 from lamella.methods.registration.views import BoneView, Level
-from lamella.records import JointVisit, Similarity
+from lamella.records import Similarity
 from lamella.types import Image
-
-
-def outlined_motion(baseline: JointVisit, followup: JointVisit, name: str) -> Similarity:
-    """The motion that the outlines show: middle of the articular arc and axis of the joint.
-
-    Args:
-        baseline: first visit.
-        followup: second visit.
-        name: of the bone.
-    """
-    here, there = baseline.ends[name], followup.ends[name]
-    start, end = (arc[len(arc) // 2] for arc in (here.arc_px, there.arc_px))
-    down, right = end - start
-    (row, col), (row_there, col_there) = here.direction, there.direction
-    turn = np.arctan2(row * col_there - col * row_there, row * row_there + col * col_there)
-    return Similarity(
-        down_px=float(down),
-        right_px=float(right),
-        rotation_deg=float(np.rad2deg(turn)),
-        centre_px=(float(start[0]), float(start[1])),
-    )
 
 
 def correlated_motion(
@@ -59,7 +38,8 @@ def correlated_motion(
 def brought_back(level: Level, motion: Similarity) -> Image:
     """A follow-up's image on the baseline's grid, (row, col); 0 outside of it."""
     centre = np.asarray(motion.centre_px)
-    offset = centre + [motion.down_px, motion.right_px] - motion.matrix @ centre
+    shift = np.array([motion.down_px, motion.right_px])
+    offset = centre + shift - motion.matrix @ centre
     return np.asarray(
         ndimage.affine_transform(level.image, motion.matrix, offset, order=1, mode="constant"),
         np.float32,

@@ -1,0 +1,148 @@
+"""Recipe: when to believe a comparison of two visits, and by how much to widen its error bar.
+
+``lamella train narrowing -o DIR`` fits, for every method of
+:func:`lamella.zoo.narrowing.comparators`, on joints of ``train.json`` and on phantoms:
+
+* *agreement*: a logistic regression of Fisher's z of both bones' correlation that tells visits of
+  one joint from other patients' joints, other fingers and mirrored joints, both sides weighing
+  the same;
+* *least agreement*: the highest threshold that refuses at most ``SPARED`` of the true pairs;
+* *spread*: what the standard deviations that a method computes must be multiplied by for 90 % of
+  the errors of pairs with a known answer to lie inside the 90 % interval.
+
+No network is trained and none may have seen the answer: the pairs are measured from their pixels.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import optimize
+
+from lamella.evaluation.narrowing_cases import NarrowingCase, all_methods, measured_pairs
+from lamella.evaluation.narrowing_failures import SAME, failure_cases
+from lamella.evaluation.narrowing_moved import known_pairs
+from lamella.evaluation.narrowing_pairs import phantom_pairs
+from lamella.io.write import write_json
+from lamella.records import LamellaError
+from lamella.records.narrowing import WIDE_90
+from lamella.tasks.joint_narrowing import Trust, fisher_z
+from lamella.zoo.narrowing import comparator
+
+FILE = "narrowing.json"
+PAIRS = 120
+KNOWN = 60
+PHANTOM_SEED = 1
+SPARED = 0.02
+SHRINKAGE = 0.01
+PART_INSIDE = 0.9
+LICENCE = (
+    "fitted on the public BLS-GAN research images, for which no licence is stated; research use "
+    "only"
+)
+
+
+def train(data: Path, out: Path, steps: int | None = None, variant: str | None = None) -> Path:
+    """Fit the trust of every method, or of one, and write ``narrowing.json``.
+
+    Args:
+        data: folder with ``train.json``.
+        out: folder for the file.
+        steps: pairs of each class instead of ``PAIRS``.
+        variant: name of one method; what ``out`` already holds of the others is kept.
+
+    Raises:
+        LamellaError: no joints with several visits, no such method.
+    """
+    pairs = steps or PAIRS
+    known = min(KNOWN, pairs)
+    manifest = data / "train.json"
+    methods = all_methods() if variant is None else (variant,)
+    for name in methods:
+        comparator(name)
+    classes = failure_cases(manifest, methods, pairs)
+    moved = measured_pairs(known_pairs(manifest, known), methods, "moved joints", known)
+    phantoms = measured_pairs(phantom_pairs(known, seed=PHANTOM_SEED), methods, "phantoms", known)
+    fitted = {
+        name: asdict(fitted_trust(classes[name], [*moved[name], *phantoms[name]]))
+        for name in methods
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    others = _kept(out / FILE) if variant is not None else {}
+    write_json(
+        out / FILE,
+        {
+            "recipe": {"pairs_of_each_class": pairs, "known_pairs": 2 * known, "spared": SPARED},
+            "licence": LICENCE,
+            "methods": others | fitted,
+        },
+    )
+    return out / FILE
+
+
+def fitted_trust(
+    classes: Mapping[str, Sequence[NarrowingCase]], known: Sequence[NarrowingCase]
+) -> Trust:
+    """When to believe a method.
+
+    Args:
+        classes: kind of pair -> its comparisons, among them visits of one joint.
+        known: comparisons with a known answer.
+
+    Raises:
+        LamellaError: nothing was compared on one side.
+    """
+    same = _correlations(classes[SAME])
+    other = np.concatenate(
+        [_correlations(cases) for kind, cases in classes.items() if kind != SAME]
+    )
+    if not len(same) or not len(other):
+        raise LamellaError("expected compared pairs of one joint and of different ones, got none")
+    upper, lower, constant = _logistic(same, other)
+    trust = Trust(upper=upper, lower=lower, constant=constant, least=0.0, spread=1.0)
+    agreements = np.sort([trust.agreement(*pair) for pair in same])
+    return Trust(
+        upper=upper,
+        lower=lower,
+        constant=constant,
+        least=float(agreements[int(SPARED * len(agreements))]),
+        spread=fitted_spread(known),
+    )
+
+
+def fitted_spread(known: Sequence[NarrowingCase]) -> float:
+    """Factor on the computed standard deviations; 1 for a method that computes none."""
+    ratios = np.array([abs(case.error_mm) / case.sd_mm for case in known if case.sd_mm > 0])
+    ratios = ratios[np.isfinite(ratios)]
+    return float(np.quantile(ratios, PART_INSIDE) / WIDE_90) if ratios.size else 1.0
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What was fitted before."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))["methods"]) if path.is_file() else {}
+
+
+def _correlations(cases: Sequence[NarrowingCase]) -> np.ndarray:
+    """Of the pairs that were compared, (n, 2)."""
+    found = np.array([case.ncc for case in cases], np.float64).reshape(-1, 2)
+    return found[np.isfinite(found).all(axis=1)]
+
+
+def _logistic(same: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+    """Weights of both correlations and the constant, both sides weighing the same."""
+    features = fisher_z(np.concatenate([same, other]))
+    features = np.column_stack([features, np.ones(len(features))])
+    sign = np.concatenate([np.ones(len(same)), -np.ones(len(other))])
+    weight = np.concatenate(
+        [np.full(len(same), 1.0 / len(same)), np.full(len(other), 1.0 / len(other))]
+    )
+
+    def loss(coefficients: np.ndarray) -> float:
+        fit = np.logaddexp(0.0, -sign * (features @ coefficients))
+        return float(weight @ fit + SHRINKAGE / len(sign) * coefficients[:2] @ coefficients[:2])
+
+    upper, lower, constant = optimize.minimize(loss, np.zeros(3), method="BFGS").x
+    return float(upper), float(lower), float(constant)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from lamella.records import JointSpace as JointSpace
     from lamella.records import LamellaError as LamellaError
     from lamella.records import Layers as Layers
+    from lamella.records import Narrowing as Narrowing
     from lamella.records import Radiograph as Radiograph
     from lamella.records import SyntheticJoint as SyntheticJoint
+    from lamella.zoo.narrowing import narrowing as narrowing
     from lamella.zoo.verbs import adjustable as adjustable
     from lamella.zoo.verbs import joint_space as joint_space
     from lamella.zoo.verbs import segment as segment
@@ -36,10 +38,12 @@ _HOMES = {
     "LamellaError": "lamella.records",
     "JointSpace": "lamella.records",
     "Layers": "lamella.records",
+    "Narrowing": "lamella.records",
     "Radiograph": "lamella.records",
     "SyntheticJoint": "lamella.records",
     "adjustable": "lamella.zoo.verbs",
     "joint_space": "lamella.zoo.verbs",
+    "narrowing": "lamella.zoo.narrowing",
     "segment": "lamella.zoo.verbs",
     "separate": "lamella.zoo.verbs",
     "synthesize": "lamella.zoo.verbs",

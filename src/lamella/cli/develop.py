@@ -23,7 +23,7 @@ from lamella.cli.console import ExitCode, UsageError, say
 from lamella.cli.info import EXTRAS
 
 DATA_VARIABLE = "LAMELLA_DATA"
-WITHOUT_DATA = ("speed", "training-speed")
+WITHOUT_DATA = ("speed", "training-speed", "narrowing-phantoms")
 NEEDED = {"train": EXTRAS["train"], "dev": ("cv2", "matplotlib")}
 """Extra -> modules that training and evaluation import and the core does not bring."""
 
@@ -43,12 +43,13 @@ class TrainOptions:
         int | None, Parameter(help="Optimisation steps, when not the recipe's own number.")
     ] = None
     recipe: Annotated[
-        str | None, Parameter(help="Size of the run, of bls-gan and lsn: tiny, cpu or full.")
+        str | None, Parameter(help="Size of the run, of bls-gan, lsn and registration: tiny, cpu or full.")
     ] = None
     variant: Annotated[
         str | None,
         Parameter(
-            help="Of bls-gan and lsn: as-published, exact or an ablation; of few-labels: segmented."
+            help="Of bls-gan and lsn: as-published, exact or an ablation; of few-labels: segmented; "
+            "of registration: layers or plain; of narrowing: one method."
         ),
     ] = None
 

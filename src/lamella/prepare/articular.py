@@ -148,11 +148,19 @@ def _sampled(soft: np.ndarray, frame: JointFrame) -> tuple[np.ndarray, Profile, 
     across_px, along_px = frame.coordinates(corners.astype(np.float64))
     across = line[(line >= across_px.min()) & (line <= across_px.max())]
     along = line[(line >= along_px.min()) & (line <= along_px.max())]
-    points = frame.points(np.tile(across, len(along)), np.repeat(along, len(across)))
-    values = ndimage.map_coordinates(
-        soft, points.T, order=1, mode="constant", cval=np.nan, output=np.float32
+    steps = STEP_PX * np.column_stack([frame.axis, frame.across])
+    (corner,) = frame.points(across[:1], along[:1])
+    values = ndimage.affine_transform(
+        soft,
+        steps,
+        corner,
+        output_shape=(len(along), len(across)),
+        order=1,
+        mode="constant",
+        cval=np.nan,
+        output=np.float32,
     )
-    return values.reshape(len(along), len(across)), across, along
+    return values, across, along
 
 
 def _outline(values: np.ndarray, across: Profile, along: Profile) -> tuple[Profile, Profile]:

@@ -20,7 +20,7 @@ def test_info_prints_valid_json(lamella):
     assert {"bones", "shares"} <= set(networks)
     assert all(len(network["sha256"]) == 64 for network in networks.values())
     assert "research use only" in found["notice"]
-    assert set(found["extras"]) == {"train", "parquet", "serve"}
+    assert set(found["extras"]) == {"itk", "train", "parquet", "serve"}
 
 
 def test_info_in_words(lamella):

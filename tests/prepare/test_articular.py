@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+import exact_visits
 import joints
 from lamella.physics.geometry import RigidMotion
-from lamella.prepare.articular import bone_ends, joint_frame, moved_end
-from lamella.records import LamellaError
+from lamella.prepare.articular import bone_ends, joint_frame, moved_end, outlined_motion
+from lamella.records import LamellaError, Similarity
 
 SPACING_MM = 0.082
 
@@ -102,3 +103,26 @@ def test_a_bone_that_fills_the_image_below_has_no_end():
     masks["upper"][0, 0] = False
     with pytest.raises(LamellaError, match="no articular end inside the image"):
         bone_ends(masks, SPACING_MM)
+
+
+@pytest.mark.parametrize("angle_deg", [-12.0, 0.0, 7.0])
+def test_the_motion_of_an_outline_is_read_back(angle_deg):
+    made = Similarity(down_px=5.3, right_px=-2.1, rotation_deg=angle_deg, centre_px=(128.0, 128.0))
+    for end in bone_ends(discs(8.0), SPACING_MM).values():
+        found = outlined_motion(end, exact_visits.moved_end(end, made))
+        assert found.rotation_deg == pytest.approx(angle_deg, abs=1e-9)
+        assert found.scale == 1.0
+        np.testing.assert_allclose(
+            found.of_points(end.arc_px), made.of_points(end.arc_px), atol=1e-9
+        )
+
+
+def test_outlines_of_a_shifted_mask_show_the_shift():
+    masks = discs(8.0)
+    rolled = {name: np.roll(mask, (0, 6), axis=(0, 1)) for name, mask in masks.items()}
+    before, after = bone_ends(masks, SPACING_MM), bone_ends(rolled, SPACING_MM)
+    for name, end in before.items():
+        found = outlined_motion(end, after[name])
+        assert (found.down_px, found.right_px) == pytest.approx((0.0, 6.0), abs=0.3)
+        assert found.rotation_deg == pytest.approx(0.0, abs=0.1)
+        assert found.centre_px == pytest.approx(tuple(end.arc_px[len(end.arc_px) // 2]))

@@ -43,13 +43,14 @@ class TrainOptions:
         int | None, Parameter(help="Optimisation steps, when not the recipe's own number.")
     ] = None
     recipe: Annotated[
-        str | None, Parameter(help="Size of the run, of bls-gan, lsn and registration: tiny, cpu or full.")
+        str | None,
+        Parameter(help="Size of the run, of bls-gan, lsn and registration: tiny, cpu or full."),
     ] = None
     variant: Annotated[
         str | None,
         Parameter(
-            help="Of bls-gan and lsn: as-published, exact or an ablation; of few-labels: segmented; "
-            "of registration: layers or plain; of narrowing: one method."
+            help="Of bls-gan and lsn: as-published, exact or an ablation; of few-labels: "
+            "segmented; of registration: layers or plain; of narrowing: one method."
         ),
     ] = None
 

@@ -14,7 +14,7 @@ from rich.progress import track
 from lamella.evaluation.narrowing_pairs import KnownPair
 from lamella.records import JointVisit, LamellaError, Narrowing, Radiograph
 from lamella.zoo.narrowing import comparators, narrowing, prepare_visit
-from lamella.zoo.verbs import segment
+from lamella.zoo.verbs import EXACT, segment
 
 Visits = Mapping[str, JointVisit | LamellaError]
 """Method -> a visit prepared for it, or why there is none."""
@@ -64,6 +64,16 @@ class NarrowingCase:
 def all_methods(methods: Sequence[str] | None = None) -> tuple[str, ...]:
     """The methods named, or every comparator there is, the default first."""
     return tuple(comparators()) if methods is None else tuple(methods)
+
+
+def leading_methods(methods: Sequence[str] | None = None) -> tuple[str, ...]:
+    """The methods named, or every comparator with Lamella's own separator or none.
+
+    Where no bones of two kinds are to be told apart, other separators say nothing new.
+    """
+    if methods is not None:
+        return tuple(methods)
+    return tuple(name for name, known in comparators().items() if known.separator in (EXACT, None))
 
 
 def prepared(radiograph: Radiograph, methods: Sequence[str]) -> Visits:

@@ -28,9 +28,9 @@ from lamella.evaluation.joint_sample import with_spacing
 from lamella.evaluation.narrowing_cases import (
     NarrowingCase,
     PreparedVisits,
-    all_methods,
     case_of,
     compared,
+    leading_methods,
 )
 from lamella.evaluation.narrowing_figures import Curve, curves
 from lamella.evaluation.narrowing_scores import plain, proportion_cell
@@ -79,7 +79,7 @@ def evaluate(
         out: folder for ``narrowing_failures.json``, ``.md`` and a figure of the first method's
             trade-off.
         pairs: most of each class, drawn with a seed.
-        methods: names of comparators; all when None.
+        methods: names of comparators; all but other separators' when None.
     """
     cases = failure_cases(data, methods, pairs)
     refused = {name: refusals(classes) for name, classes in cases.items()}
@@ -107,10 +107,10 @@ def failure_cases(
 
     Args:
         manifest: of real joints.
-        methods: names of comparators; all when None.
+        methods: names of comparators; all but other separators' when None.
         pairs: most of each class, drawn with a seed.
     """
-    names = all_methods(methods)
+    names = leading_methods(methods)
     kept = PreparedVisits(names)
     found: dict[str, dict[str, list[NarrowingCase]]] = {name: {} for name in names}
     for kind, drawn in pairs_of_classes(manifest, pairs).items():

@@ -10,7 +10,7 @@ gets wrong moves with the bone in both.
 from collections.abc import Sequence
 from pathlib import Path
 
-from lamella.evaluation.narrowing_cases import NarrowingCase, all_methods, measured_pairs
+from lamella.evaluation.narrowing_cases import NarrowingCase, leading_methods, measured_pairs
 from lamella.evaluation.narrowing_figures import measured_against_true
 from lamella.evaluation.narrowing_moved import ALL, known_pairs
 from lamella.evaluation.narrowing_pairs import SEED
@@ -31,7 +31,7 @@ def evaluate(
         data: manifest (``dev.json``).
         out: folder for ``narrowing_known.json``, ``.md`` and a figure.
         count: most joints; all when None.
-        methods: names of comparators; all when None.
+        methods: names of comparators; all but other separators' when None.
     """
     segmented = known_cases(data, methods, count)
     drawn = known_cases(data, methods, count, drawn=True)
@@ -62,13 +62,13 @@ def known_cases(
 
     Args:
         manifest: of real joints.
-        methods: names of comparators; all when None.
+        methods: names of comparators; all but other separators' when None.
         count: most joints; all when None.
         drawn: separate with drawn masks to make the pairs; they are always measured from pixels.
         seed: of motions and noise.
     """
     pairs = known_pairs(manifest, count, drawn=drawn, seed=seed)
-    return measured_pairs(pairs, all_methods(methods), "comparing moved joints", count)
+    return measured_pairs(pairs, leading_methods(methods), "comparing moved joints", count)
 
 
 def _pairs(rows: dict[str, list[NarrowingCase]]) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lamella.evaluation.narrowing_cases import NarrowingCase, all_methods, measured_pairs
+from lamella.evaluation.narrowing_cases import NarrowingCase, leading_methods, measured_pairs
 from lamella.evaluation.narrowing_figures import error_against_projection, measured_against_true
 from lamella.evaluation.narrowing_pairs import SEED, STEPS, phantom_pairs
 from lamella.evaluation.narrowing_scores import (
@@ -46,11 +46,11 @@ def evaluate(
     Args:
         data: not used: phantoms need none.
         out: folder for ``narrowing_phantoms.json``, ``.md`` and figures.
-        count: pairs in the plane; twice as many tilted ones.
-        methods: names of comparators; all when None.
+        count: pairs in the plane; as many tilted ones.
+        methods: names of comparators; all but other separators' when None.
     """
     flat = phantom_cases(count, methods)
-    tilted = phantom_cases(2 * count, methods, tilt=True)
+    tilted = phantom_cases(count, methods, tilt=True)
     scores = {"in_plane": scores_of(flat), "tilted": scores_of(tilted)}
     by_tilt: Binned = {
         name: binned_scores(cases, PROJECTION_EDGES_DEG, lambda case: abs(case.projection_deg))
@@ -82,13 +82,13 @@ def phantom_cases(
 
     Args:
         count: pairs.
-        methods: names of comparators; all when None.
+        methods: names of comparators; all but other separators' when None.
         tilt: flex the phalanx out of the plane as well.
         seed: of the phantoms.
     """
     title = "comparing tilted phantoms" if tilt else "comparing phantoms"
     pairs = phantom_pairs(count, tilt=tilt, seed=seed)
-    return measured_pairs(pairs, all_methods(methods), title, count)
+    return measured_pairs(pairs, leading_methods(methods), title, count)
 
 
 def scores_of(

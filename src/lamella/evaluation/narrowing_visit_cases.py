@@ -26,7 +26,7 @@ from lamella.types import Mask
 SEED = 20257
 REPEATS = 10
 JITTER_PX = 3
-REPEATED_PAIRS = 60
+REPEATED_PAIRS = 30
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,8 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
     moved = measured_pairs(known_pairs(manifest, known), methods, "moved joints", known)
     phantoms = measured_pairs(phantom_pairs(known, seed=PHANTOM_SEED), methods, "phantoms", known)
     fitted = {
-        name: asdict(fitted_trust(classes[name], [*moved[name], *phantoms[name]]))
+        name: {"pairs_of_each_class": pairs, "known_pairs": 2 * known}
+        | asdict(fitted_trust(classes[name], [*moved[name], *phantoms[name]]))
         for name in methods
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -75,7 +76,7 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
     write_json(
         out / FILE,
         {
-            "recipe": {"pairs_of_each_class": pairs, "known_pairs": 2 * known, "spared": SPARED},
+            "recipe": {"data": "mcp/train.json", "phantom_seed": PHANTOM_SEED, "spared": SPARED},
             "licence": LICENCE,
             "methods": others | fitted,
         },

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any
@@ -39,15 +39,19 @@ class Comparator:
 def comparators() -> dict[str, Comparator]:
     """Every method by name, the default first.
 
-    The first four register by :mod:`lamella.methods.registration` and differ in the layers they
-    compare; ``deep-*`` are the published network, ``phase-only`` is Ou 2023, ``contours`` the
+    The first five register by :mod:`lamella.methods.registration` and differ in what they compare:
+    layers of one separator or another, the radiograph as it is, the radiograph but for the
+    overlap. ``deep-*`` are the published network, ``phase-only`` is Ou 2023, ``contours`` the
     difference of two joint space widths.
     """
     return {
         EXACT: Comparator(register=register_bones, separator=EXACT),
         "lsn": Comparator(register=register_bones, separator="lsn"),
         "bls-gan": Comparator(register=register_bones, separator="bls-gan"),
-        "no-separation": Comparator(register=register_bones, separator=None),
+        "no-separation": Comparator(
+            register=partial(register_bones, overlap_as_seen=True), separator=None
+        ),
+        "overlap-left-out": Comparator(register=register_bones, separator=None),
         **_deep(),
         "phase-only": Comparator(register=register_phase_only, separator=None),
         "contours": Comparator(register=register_by_contours, separator=None),
@@ -99,7 +103,9 @@ def narrowing(
 def trust_in(method: str) -> Trust:
     """When to believe a method, as fitted by ``lamella train narrowing``."""
     fitted = _fitted()["methods"].get(method)
-    return UNTRIED if fitted is None else Trust(**fitted)
+    if fitted is None:
+        return UNTRIED
+    return Trust(**{entry.name: float(fitted[entry.name]) for entry in fields(Trust)})
 
 
 def comparator(method: str) -> Comparator:

@@ -19,22 +19,40 @@ from lamella.types import Image
 
 COARSE_MM = (0.3, 0.15)
 FINEST_MM = 0.08
+WHOLLY = 0.999
+"""Part of a compared pixel that must lie inside the bone's region at the other visit."""
+
 GOOD_NCC = 0.9
 """At the coarsest level; below, a second start is tried."""
 
 
-def register_bones(baseline: JointVisit, followup: JointVisit) -> Mapping[str, RegisteredBone]:
+def register_bones(
+    baseline: JointVisit, followup: JointVisit, *, overlap_as_seen: bool = False
+) -> Mapping[str, RegisteredBone]:
     """Where each bone of the baseline lies at the follow-up.
 
     Args:
         baseline: first visit, with layers, or without where nothing is to be separated.
         followup: second visit, of the same kind and pixel spacing.
+        overlap_as_seen: without layers, compare the overlap too.
     """
-    return {name: _registered(baseline, followup, name) for name in baseline.names}
+    return {
+        name: _registered(
+            (baseline, followup),
+            name,
+            tuple(
+                bone_view(visit, name, overlap_as_seen=overlap_as_seen)
+                for visit in (baseline, followup)
+            ),
+        )
+        for name in baseline.names
+    }
 
 
-def _registered(baseline: JointVisit, followup: JointVisit, name: str) -> RegisteredBone:
-    views = (bone_view(baseline, name), bone_view(followup, name))
+def _registered(
+    visits: tuple[JointVisit, JointVisit], name: str, views: tuple[BoneView, ...]
+) -> RegisteredBone:
+    baseline, followup = visits
     motion = _coarse(views, outlined_motion(baseline.ends[name], followup.ends[name]))
     fine = (views[0].level(FINEST_MM), views[1].level(FINEST_MM))
     there = fitted(views[0], views[1], fine, motion)
@@ -51,7 +69,7 @@ def _registered(baseline: JointVisit, followup: JointVisit, name: str) -> Regist
         angle_sd_deg=angle_deg,
         coverage=min(there.coverage, back.coverage),
         disagreement_px=float(np.hypot(*apart[0])),
-        residual=_residual(views[0], fine, found),
+        residual=_residual(views, fine, found),
     )
 
 
@@ -84,7 +102,7 @@ def spread(fit: Fit, frame: JointFrame) -> tuple[float, float, float]:
     return along, across, float(np.rad2deg(np.sqrt(fit.covariance[2, 2])))
 
 
-def _coarse(views: tuple[BoneView, BoneView], outlined: Similarity) -> Similarity:
+def _coarse(views: tuple[BoneView, ...], outlined: Similarity) -> Similarity:
     """From the outlines, or where that fits badly from phase correlation, then refined."""
     fixed, moving = views
     coarsest, *finer = COARSE_MM
@@ -99,10 +117,14 @@ def _coarse(views: tuple[BoneView, BoneView], outlined: Similarity) -> Similarit
     return found.motion
 
 
-def _residual(fixed: BoneView, levels: tuple[Level, Level], motion: Similarity) -> Image:
+def _residual(
+    views: tuple[BoneView, ...], levels: tuple[Level, Level], motion: Similarity
+) -> Image:
     """Follow-up minus baseline at the baseline's contrast, (row, col); NaN where not compared."""
+    fixed, moving = views
     brought = brought_back(levels[1], motion)
-    compared = (fixed.trust > 0) & (brought != 0)
+    region = replace(levels[1], image=moving.region.astype(np.float32))
+    compared = (fixed.trust > 0) & (brought_back(region, motion) > WHOLLY)
     if not compared.any():
         return np.full(brought.shape, np.nan, np.float32)
     gain = levels[0].image[compared].std() / max(float(brought[compared].std()), 1e-9)

@@ -8,7 +8,8 @@ its outer edge, falls with the uncertainty of the layers,
 
 with ``d`` the distance from the articular end along the axis, and is 0 along the other bone's
 outline, where layers have an edge of their own, at saturated pixels and at the image's border.
-Without layers it is 0 wherever the other bone lies.
+Without layers it is 0 wherever the other bone lies, or, as the published registrations have it, the
+overlap is taken as it is seen.
 """
 
 from dataclasses import dataclass
@@ -90,18 +91,21 @@ class BoneView:
         )
 
 
-def bone_view(visit: JointVisit, name: str) -> BoneView:
+def bone_view(visit: JointVisit, name: str, *, overlap_as_seen: bool = False) -> BoneView:
     """What a visit shows of one bone.
 
     Args:
         visit: with layers, or without for a comparison that separates nothing.
         name: of the bone.
+        overlap_as_seen: without layers, compare the overlap too.
     """
     spacing_mm = visit.radiograph.pixel_spacing_mm or NOMINAL_SPACING_MM
     observed = np.asarray(
         absorbance(visit.radiograph.pixels, visit.radiograph.grey_level), np.float32
     )
-    region = _region(visit, name, spacing_mm)
+    region = _near(visit, name, spacing_mm)
+    if not overlap_as_seen:
+        region &= _free(visit, name, spacing_mm)
     doubt = np.zeros_like(observed)
     if visit.layers is not None:
         bones = visit.layers.bone_absorbance
@@ -117,20 +121,23 @@ def bone_view(visit: JointVisit, name: str) -> BoneView:
     )
 
 
-def _region(visit: JointVisit, name: str, spacing_mm: float) -> Mask:
-    """Pixels on or just beside the bone that show it without the other one's outline."""
+def _near(visit: JointVisit, name: str, spacing_mm: float) -> Mask:
+    """Usable pixels on or just beside the bone."""
+    near = ndimage.distance_transform_edt(~visit.masks[name]) <= EDGE_MM / spacing_mm
+    inside = np.zeros_like(near)
+    inside[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
+    return np.asarray(near & inside & ~visit.radiograph.saturated)
+
+
+def _free(visit: JointVisit, name: str, spacing_mm: float) -> Mask:
+    """Pixels without the other bone; with layers all of this bone but the other one's outline."""
     (other,) = (each for each in visit.names if each != name)
-    mask, hiding = visit.masks[name], visit.masks[other]
-    near = ndimage.distance_transform_edt(~mask) <= EDGE_MM / spacing_mm
+    hiding = visit.masks[other]
     beyond = ndimage.distance_transform_edt(~hiding)
     if visit.layers is None:
-        free = beyond > PENUMBRA_MM / spacing_mm
-    else:
-        from_outline = np.where(hiding, ndimage.distance_transform_edt(hiding), beyond)
-        free = (from_outline > PENUMBRA_MM / spacing_mm) & (mask | ~hiding)
-    inside = np.zeros_like(mask)
-    inside[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
-    return np.asarray(near & free & inside & ~visit.radiograph.saturated)
+        return np.asarray(beyond > PENUMBRA_MM / spacing_mm)
+    from_outline = np.where(hiding, ndimage.distance_transform_edt(hiding), beyond)
+    return np.asarray((from_outline > PENUMBRA_MM / spacing_mm) & (visit.masks[name] | ~hiding))
 
 
 def _nearness(visit: JointVisit, name: str, spacing_mm: float) -> Image:

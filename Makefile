@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint lint-ruff lint-format lint-types lint-imports lint-budgets \
-        format bench bench-comparison bench-lsn docs train clean
+        format bench bench-comparison bench-lsn bench-narrowing docs train clean
 
 help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -71,6 +71,13 @@ bench-lsn: $(VENV)/.dev  ## train LSN's ablations and the few-labels grid (hours
 	$(BIN)/lamella evaluate three-layers --data "$$LAMELLA_DATA/mcp/dev.json" --networks runs/lsn
 	$(BIN)/lamella train few-labels --out runs/few-labels
 	$(BIN)/lamella evaluate few-labels --networks runs/few-labels
+
+bench-narrowing: $(VENV)/.dev  ## the evidence for narrowing between visits (an hour on two cores)
+	@test -n "$$LAMELLA_DATA" || { echo "make bench-narrowing: set LAMELLA_DATA to the folder that holds mcp/"; exit 1; }
+	$(BIN)/lamella evaluate narrowing-phantoms
+	$(BIN)/lamella evaluate narrowing-known --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate narrowing-visits --data "$$LAMELLA_DATA/mcp/dev.json"
+	$(BIN)/lamella evaluate narrowing-failures --data "$$LAMELLA_DATA/mcp/dev.json"
 
 docs: $(VENV)/.dev       ## the reference, from the docstrings, into build/docs
 	$(BIN)/python -W "ignore:The module specification" -m pdoc --docformat google -o build/docs $(MODULES)

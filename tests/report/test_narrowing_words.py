@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from lamella.report import narrowing_words
 from lamella.report.narrowing_words import Detectable, cells, headline, measures, visit_name
-from lamella.tasks import joint_narrowing
 from narrowings import compared
 
 NONE = Detectable(mm=None, words="")
@@ -68,14 +68,14 @@ def test_without_an_answer_no_length_is_named(found, reason, words):
 
 
 def test_the_smallest_detectable_change_says_where_it_is_from(monkeypatch):
-    monkeypatch.setattr(joint_narrowing, "SMALLEST_DETECTABLE_MM", None, raising=False)
+    monkeypatch.setattr(narrowing_words, "smallest_detectable_mm", lambda _: None)
     stated = Detectable.of([compared(sd_mm=0.02), compared(sd_mm=0.05)])
     assert stated.mm == pytest.approx(1.96 * 0.05)
     assert "1.96 × the stated SD" in stated.words
     assert Detectable.of([compared(sd_mm=None)]).mm is None
-    monkeypatch.setattr(joint_narrowing, "SMALLEST_DETECTABLE_MM", 0.07)
+    monkeypatch.setattr(narrowing_words, "smallest_detectable_mm", lambda _: 0.07)
     measured = Detectable.of([compared(sd_mm=None)])
-    assert (measured.mm, "measured" in measured.words) == (0.07, True)
+    assert (measured.mm, "real visits" in measured.words) == (0.07, True)
 
 
 def test_other_measures_with_their_units():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lamella.evaluation.narrowing_pace import milliseconds_per_pair
 from lamella.evaluation.results import markdown_table, save
 from lamella.io.write import write_png16
 from lamella.physics.phantoms import random_joint_phantom
@@ -39,6 +40,12 @@ def evaluate(data: Path | None, out: Path) -> str:
             ("lamella separate, one image, whole process", _one_image(folder, joints[0]), "s", 2.5),
             ("segment + separate once loaded", _loaded_ms(), "ms", 80.0),
             *_batch(folder),
+            (
+                "narrowing, a pair of visits in a batch",
+                milliseconds_per_pair(folder / "visits"),
+                "ms",
+                200.0,
+            ),
             ("weights that segment and separate", _weights_mb((BONES, SHARES)), "MB", 10.0),
             ("all weights", _weights_mb(names()), "MB", 40.0),
         ]

@@ -8,7 +8,9 @@
   the same;
 * *least agreement*: the highest threshold that refuses at most ``SPARED`` of the true pairs;
 * *spread*: what the standard deviations that a method computes must be multiplied by for 90 % of
-  the errors of pairs with a known answer to lie inside the 90 % interval.
+  the errors of pairs with a known answer to lie inside the 90 % interval;
+* *smallest detectable change*: from the closure of three visits of one joint
+  (:mod:`lamella.evaluation.narrowing_consistency`).
 
 No network is trained and none may have seen the answer: the pairs are measured from their pixels.
 """
@@ -26,6 +28,8 @@ from lamella.evaluation.narrowing_cases import NarrowingCase, all_methods, measu
 from lamella.evaluation.narrowing_failures import SAME, failure_cases
 from lamella.evaluation.narrowing_moved import known_pairs
 from lamella.evaluation.narrowing_pairs import phantom_pairs
+from lamella.evaluation.narrowing_visit_cases import VisitCase, visit_cases
+from lamella.evaluation.narrowing_visits import closure
 from lamella.io.write import write_json
 from lamella.records import LamellaError
 from lamella.records.narrowing import WIDE_90
@@ -66,8 +70,14 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
     classes = failure_cases(manifest, methods, pairs)
     moved = measured_pairs(known_pairs(manifest, known), methods, "moved joints", known)
     phantoms = measured_pairs(phantom_pairs(known, seed=PHANTOM_SEED), methods, "phantoms", known)
+    visits = visit_cases(manifest, methods, known)
     fitted = {
-        name: {"pairs_of_each_class": pairs, "known_pairs": 2 * known}
+        name: {
+            "pairs_of_each_class": pairs,
+            "known_pairs": 2 * known,
+            "closed_joints": known,
+            "smallest_detectable_mm": smallest_detectable(visits[name]),
+        }
         | asdict(fitted_trust(classes[name], [*moved[name], *phantoms[name]]))
         for name in methods
     }
@@ -124,6 +134,12 @@ def fitted_spread(known: Sequence[NarrowingCase]) -> float:
 def _kept(path: Path) -> dict[str, Any]:
     """What was fitted before."""
     return dict(json.loads(path.read_text(encoding="utf-8"))["methods"]) if path.is_file() else {}
+
+
+def smallest_detectable(cases: Sequence[VisitCase]) -> float | None:
+    """Smallest detectable change from the closure of visits, mm; None where none close."""
+    found = closure(cases).detectable_mm.mean
+    return float(found) if np.isfinite(found) else None
 
 
 def _correlations(cases: Sequence[NarrowingCase]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamella.records import Narrowing
 from lamella.report import wording
-from lamella.tasks import joint_narrowing
+from lamella.zoo.narrowing import smallest_detectable_mm
 
 NO_SPACING = "the pixel spacing is unknown: give it to get millimetres"
 NORMAL_95 = 1.96
@@ -39,14 +39,15 @@ class Detectable:
 
     @classmethod
     def of(cls, narrowings: Sequence[Narrowing]) -> "Detectable":
-        """That of a joint's comparisons: as measured for Lamella, else from the stated SDs.
+        """That of a joint's comparisons: as measured for their method, else from the stated SDs.
 
         ``1.96 SD`` of the change itself; the largest where comparisons differ.
         """
-        given = getattr(joint_narrowing, "SMALLEST_DETECTABLE_MM", None)
-        if isinstance(given, int | float):
-            words = f"smallest detectable change {given:.2g} mm, measured on repeated comparisons"
-            return cls(mm=float(given), words=words)
+        measured = [smallest_detectable_mm(found.method) for found in narrowings]
+        known = [each for each in measured if each is not None]
+        if known and len(known) == len(measured):
+            words = f"smallest detectable change {max(known):.2g} mm, from real visits that close"
+            return cls(mm=max(known), words=words)
         stated = [found.jsn_sd_mm for found in narrowings if found.jsn_sd_mm is not None]
         if not stated:
             return cls(mm=None, words="uncertainty not stated, so no smallest detectable change")

@@ -21,6 +21,7 @@ from lamella.prepare.articular import outlined_motion
 from lamella.records import (
     JointFrame,
     JointVisit,
+    LamellaError,
     Narrowing,
     RegisteredBone,
     RigidMotion,
@@ -96,8 +97,14 @@ def measure_narrowing(
         trust: when to believe it.
 
     Raises:
-        LamellaError: from the method, where it cannot register at all.
+        LamellaError: other bones at the follow-up; from the method, where it cannot register at
+            all.
     """
+    if set(baseline.names) != set(followup.names):
+        wanted, got = (" and ".join(map(repr, visit.names)) for visit in (baseline, followup))
+        raise LamellaError(
+            f"expected bones named {wanted} at the follow-up, got {got}: name them alike"
+        )
     refused = _unlike(baseline, followup)
     if refused is not None:
         return replace(
@@ -205,7 +212,7 @@ def _unlike(baseline: JointVisit, followup: JointVisit) -> str | None:
     if len(sides) > 1:
         return "one visit is of the right hand, the other of the left"
     if baseline.names != followup.names:
-        return f"bones named {baseline.names} and {followup.names} at the two visits"
+        return "one visit shows the joint upside down: its bones are named the other way round"
     if first.pixel_spacing_mm is None or second.pixel_spacing_mm is None:
         return None
     if abs(np.log(first.pixel_spacing_mm / second.pixel_spacing_mm)) > SPACINGS_APART:

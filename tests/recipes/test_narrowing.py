@@ -13,8 +13,16 @@ import comparing
 import joints
 from lamella.evaluation.narrowing_cases import NAN, NarrowingCase
 from lamella.evaluation.narrowing_failures import FINGER, MIRRORED, PATIENT, SAME
+from lamella.evaluation.narrowing_visit_cases import VisitCase
 from lamella.recipes import narrowing as recipe
-from lamella.recipes.narrowing import FILE, SPARED, fitted_spread, fitted_trust, train
+from lamella.recipes.narrowing import (
+    FILE,
+    SPARED,
+    fitted_spread,
+    fitted_trust,
+    smallest_detectable,
+    train,
+)
 from lamella.records import LamellaError
 
 STATED_MM = 0.02
@@ -135,6 +143,31 @@ def test_a_method_that_states_no_deviation_is_not_widened():
     assert fitted_spread([*sound, *missed(2.0)]) == pytest.approx(2.0, rel=0.05)
 
 
+@lru_cache(maxsize=4)
+def visited(sd_mm: float, joints_seen: int = 400) -> list[VisitCase]:
+    """Joints of three visits, every narrowing measured with that standard deviation."""
+    rng = np.random.default_rng(6)
+    cases = []
+    for joint in range(joints_seen):
+        widths = rng.normal(1.5, 0.3, 3)
+        for first, last in ((0, 1), (0, 2), (1, 2)):
+            measured = widths[first] - widths[last] + sd_mm * rng.standard_normal()
+            case = NarrowingCase(joint=f"{joint}", measured_mm=float(measured), agreement=1.0)
+            cases.append(
+                VisitCase(joint=f"{joint}", first=first, last=last, overlap_px=0, case=case)
+            )
+    return cases
+
+
+@pytest.mark.parametrize("sd_mm", [0.02, 0.05])
+def test_the_smallest_detectable_change_is_twice_the_deviation_of_a_narrowing(sd_mm):
+    assert smallest_detectable(visited(sd_mm)) == pytest.approx(1.96 * sd_mm, rel=0.08)
+
+
+def test_two_visits_close_nothing():
+    assert smallest_detectable([case for case in visited(0.05) if case.last == 1]) is None
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``train.json`` with two visits of each of three joints."""
@@ -167,6 +200,7 @@ def test_the_recipe_fits_what_it_measures(folder, tmp_path, monkeypatch):
     assert fitted["upper"] + fitted["lower"] > 0.0
     assert fitted["least"] > 0.5
     assert fitted["pairs_of_each_class"] == 1
+    assert fitted["smallest_detectable_mm"] is None  # two visits of a joint close no triangle
     stated_px = 0.2 * np.sqrt(2.0)
     assert fitted["spread"] == pytest.approx(0.5 / stated_px / recipe.WIDE_90, rel=1e-3)
     assert "no licence is stated" in found["licence"]
@@ -176,6 +210,7 @@ def test_one_method_keeps_what_was_fitted_of_the_others(tmp_path, monkeypatch):
     """Fitted on cases that are given here; only the file is of interest."""
     comparing.use(monkeypatch, good=comparing.answering(lambda *_: 0.0))
     monkeypatch.setattr(recipe, "failure_cases", lambda _, methods, __: _each(methods, classes()))
+    monkeypatch.setattr(recipe, "visit_cases", lambda _, methods, __: _each(methods, visited(0.05)))
     monkeypatch.setattr(recipe, "known_pairs", lambda *_: [])
     monkeypatch.setattr(recipe, "phantom_pairs", lambda *_, **__: [])
     monkeypatch.setattr(
@@ -187,6 +222,7 @@ def test_one_method_keeps_what_was_fitted_of_the_others(tmp_path, monkeypatch):
     assert found["other"] == held["other"]
     expected = fitted_trust(classes(), missed(1.0))
     assert found["good"]["upper"] == pytest.approx(expected.upper)
+    assert found["good"]["smallest_detectable_mm"] == smallest_detectable(visited(0.05))
     everything = json.loads(train(tmp_path, tmp_path).read_text())["methods"]
     assert list(everything) == ["good"]
 

@@ -11,7 +11,14 @@ from lamella.records import JointVisit, LamellaError, Narrowing, Radiograph
 from lamella.tasks.joint_narrowing import UNTRIED, Trust
 from lamella.zoo import models
 from lamella.zoo import narrowing as zoo
-from lamella.zoo.narrowing import comparator, comparators, narrowing, prepare_visit, trust_in
+from lamella.zoo.narrowing import (
+    comparator,
+    comparators,
+    narrowing,
+    prepare_visit,
+    smallest_detectable_mm,
+    trust_in,
+)
 
 EXPECTED = ("exact", "lsn", "bls-gan", "no-separation", "overlap-left-out")
 TOLERANCE_MM = {"exact": 0.03, "lsn": 0.03, "no-separation": 0.03, "overlap-left-out": 0.03}
@@ -145,3 +152,11 @@ def test_what_ships_about_trust_is_sound(method):
     assert 0.0 <= trust.least < 1.0
     assert 0.1 < trust.spread < 20.0
     assert trust.agreement(0.99, 0.99) > trust.agreement(0.0, 0.0)
+
+
+def test_the_smallest_detectable_change_is_the_fitted_one(monkeypatch):
+    fitted = {"exact": {"smallest_detectable_mm": 0.07}, "lsn": {"smallest_detectable_mm": None}}
+    monkeypatch.setattr(zoo, "_fitted", lambda: {"methods": fitted})
+    assert smallest_detectable_mm("exact") == 0.07
+    assert smallest_detectable_mm("lsn") is None
+    assert smallest_detectable_mm("contours") is None

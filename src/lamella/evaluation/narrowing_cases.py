@@ -33,6 +33,7 @@ class NarrowingCase:
         measured_mm: the measured one, also where the method gives no answer; NaN where nothing
             could be measured.
         sd_mm: standard deviation the method states; NaN where it states none.
+        computed_sd_mm: the same as the method computes it, before anything was fitted to it.
         agreement: how well the bones matched, 0 to 1; -1 where nothing could be measured.
         ncc: correlation of the upper and of the lower bone; NaN where nothing was compared.
         refused: why no answer is given, or None.
@@ -44,6 +45,7 @@ class NarrowingCase:
     known_mm: float = NAN
     measured_mm: float = NAN
     sd_mm: float = NAN
+    computed_sd_mm: float = NAN
     agreement: float = -1.0
     ncc: tuple[float, float] = (NAN, NAN)
     refused: str | None = None
@@ -126,6 +128,7 @@ def case_of(found: Narrowing | LamellaError, joint: str) -> NarrowingCase:
         joint=joint,
         measured_mm=found.jsn_px * spacing_mm,
         sd_mm=found.jsn_sd_px * spacing_mm,
+        computed_sd_mm=spacing_mm * float(np.hypot(*_deviations(found))),
         agreement=found.agreement,
         ncc=_correlations(found),
         refused=found.refused,
@@ -134,6 +137,11 @@ def case_of(found: Narrowing | LamellaError, joint: str) -> NarrowingCase:
 
 def _correlations(found: Narrowing) -> tuple[float, float]:
     upper, lower = (bone.ncc for bone in found.bones.values())
+    return (upper, lower)
+
+
+def _deviations(found: Narrowing) -> tuple[float, float]:
+    upper, lower = (bone.along_sd_px for bone in found.bones.values())
     return (upper, lower)
 
 

@@ -9,6 +9,7 @@
 * *least agreement*: the highest threshold that refuses at most ``SPARED`` of the true pairs;
 * *spread*: what the standard deviations that a method computes must be multiplied by for 90 % of
   the errors of pairs with a known answer to lie inside the 90 % interval;
+* *mismatch*: what unlike bones add to it, the likeliest value given how well three visits close;
 * *smallest detectable change*: from the closure of three visits of one joint
   (:mod:`lamella.evaluation.narrowing_consistency`).
 
@@ -17,7 +18,7 @@ No network is trained and none may have seen the answer: the pairs are measured 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ PHANTOM_SEED = 1
 SPARED = 0.02
 SHRINKAGE = 0.01
 PART_INSIDE = 0.9
+MOST_VISITS = 32
+MOST_MISMATCH_MM = 0.5
+MISMATCHES = 51
 LICENCE = (
     "fitted on the public BLS-GAN research images, for which no licence is stated; research use "
     "only"
@@ -71,6 +75,9 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
     moved = measured_pairs(known_pairs(manifest, known), methods, "moved joints", known)
     phantoms = measured_pairs(phantom_pairs(known, seed=PHANTOM_SEED), methods, "phantoms", known)
     visits = visit_cases(manifest, methods, known)
+    trusts = {
+        name: fitted_trust(classes[name], [*moved[name], *phantoms[name]]) for name in methods
+    }
     fitted = {
         name: {
             "pairs_of_each_class": pairs,
@@ -78,8 +85,8 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
             "closed_joints": known,
             "smallest_detectable_mm": smallest_detectable(visits[name]),
         }
-        | asdict(fitted_trust(classes[name], [*moved[name], *phantoms[name]]))
-        for name in methods
+        | asdict(replace(trust, mismatch_mm=fitted_mismatch(visits[name], trust)))
+        for name, trust in trusts.items()
     }
     out.mkdir(parents=True, exist_ok=True)
     others = _kept(out / FILE) if variant is not None else {}
@@ -126,7 +133,9 @@ def fitted_trust(
 
 def fitted_spread(known: Sequence[NarrowingCase]) -> float:
     """Factor on the computed standard deviations; 1 for a method that computes none."""
-    ratios = np.array([abs(case.error_mm) / case.sd_mm for case in known if case.sd_mm > 0])
+    ratios = np.array(
+        [abs(case.error_mm) / case.computed_sd_mm for case in known if case.computed_sd_mm > 0]
+    )
     ratios = ratios[np.isfinite(ratios)]
     return float(np.quantile(ratios, PART_INSIDE) / WIDE_90) if ratios.size else 1.0
 
@@ -134,6 +143,39 @@ def fitted_spread(known: Sequence[NarrowingCase]) -> float:
 def _kept(path: Path) -> dict[str, Any]:
     """What was fitted before."""
     return dict(json.loads(path.read_text(encoding="utf-8"))["methods"]) if path.is_file() else {}
+
+
+def fitted_mismatch(cases: Sequence[VisitCase], trust: Trust) -> float:
+    """What unlike bones add: the likeliest ``m`` of normal closure errors, mm.
+
+    The closure error of visits i, k, j has the variance
+    ``sum (spread sd)^2 + m^2 ((1 - NCC_upper)^2 + (1 - NCC_lower)^2)`` over its three comparisons.
+
+    Args:
+        cases: comparisons among visits of real joints.
+        trust: fitted before; what it refuses does not count.
+    """
+    pairs = {
+        (case.joint, case.first, case.last): case.case
+        for case in cases
+        if case.first < case.last and trust.agreement(*case.case.ncc) >= trust.least
+    }
+    errors, computed, unlike = [], [], []
+    for (joint, first, middle), begun in pairs.items():
+        for last in range(middle + 1, MOST_VISITS):
+            ended = pairs.get((joint, middle, last))
+            direct = pairs.get((joint, first, last))
+            if ended is not None and direct is not None:
+                three = (begun, ended, direct)
+                errors.append(begun.measured_mm + ended.measured_mm - direct.measured_mm)
+                computed.append(sum((trust.spread * case.computed_sd_mm) ** 2 for case in three))
+                unlike.append(sum((1.0 - ncc) ** 2 for case in three for ncc in case.ncc))
+    if not errors or not np.isfinite(computed).all():
+        return 0.0
+    grid = np.linspace(0.0, MOST_MISMATCH_MM, MISMATCHES)
+    variance = np.array(computed) + grid[:, None] ** 2 * np.array(unlike)
+    cost = (np.log(variance) + np.array(errors) ** 2 / variance).sum(axis=1)
+    return float(grid[int(cost.argmin())])
 
 
 def smallest_detectable(cases: Sequence[VisitCase]) -> float | None:

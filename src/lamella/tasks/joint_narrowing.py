@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lamella.physics.soft_tissue import NOMINAL_SPACING_MM
 from lamella.prepare.articular import outlined_motion
 from lamella.records import (
     JointFrame,
@@ -54,6 +55,8 @@ class Trust:
         constant: added.
         least: agreement below which no answer is given.
         spread: true spread of errors over the standard deviation a method computes.
+        mismatch_mm: standard deviation, mm, that a bone adds which looks nothing like itself at
+            the other visit (turned out of the plane, changed); in proportion to ``1 - NCC``.
     """
 
     upper: float
@@ -61,6 +64,16 @@ class Trust:
     constant: float
     least: float
     spread: float
+    mismatch_mm: float = 0.0
+
+    def sd_px(self, computed_px: tuple[float, float], unlike_px: float) -> float:
+        """Standard deviation of a displacement of both bones.
+
+        Args:
+            computed_px: by the method, for the upper and for the lower bone.
+            unlike_px: what the unlikeness of both bones adds.
+        """
+        return float(np.hypot(self.spread * np.hypot(*computed_px), unlike_px))
 
     def agreement(self, upper_ncc: float, lower_ncc: float) -> float:
         """0 to 1; 0 where nothing was compared."""
@@ -128,12 +141,14 @@ def narrowing_of(
     upper, lower = bones[top], bones[bottom]
     frame = common_frame(baseline, followup, bones)
     along_px, across_px, angle_deg = displacement(upper.motion, lower.motion, frame)
+    spacing_mm = baseline.radiograph.pixel_spacing_mm or NOMINAL_SPACING_MM
+    unlike_px = trust.mismatch_mm * float(np.hypot(1.0 - upper.ncc, 1.0 - lower.ncc)) / spacing_mm
     return Narrowing(
         jsn_px=-along_px,
         lateral_px=across_px,
         angle_deg=angle_deg,
-        jsn_sd_px=trust.spread * float(np.hypot(upper.along_sd_px, lower.along_sd_px)),
-        lateral_sd_px=trust.spread * float(np.hypot(upper.across_sd_px, lower.across_sd_px)),
+        jsn_sd_px=trust.sd_px((upper.along_sd_px, lower.along_sd_px), unlike_px),
+        lateral_sd_px=trust.sd_px((upper.across_sd_px, lower.across_sd_px), unlike_px),
         angle_sd_deg=trust.spread * float(np.hypot(upper.angle_sd_deg, lower.angle_sd_deg)),
         bones={top: upper, bottom: lower},
         baseline=baseline,

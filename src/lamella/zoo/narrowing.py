@@ -105,7 +105,9 @@ def trust_in(method: str) -> Trust:
     fitted = _fitted()["methods"].get(method)
     if fitted is None:
         return UNTRIED
-    return Trust(**{entry.name: float(fitted[entry.name]) for entry in fields(Trust)})
+    return Trust(
+        **{entry.name: float(fitted[entry.name]) for entry in fields(Trust) if entry.name in fitted}
+    )
 
 
 def comparator(method: str) -> Comparator:

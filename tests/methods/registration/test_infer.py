@@ -119,10 +119,13 @@ def test_backwards_is_the_opposite():
         assert error_px(*both, first, name) < 0.03
 
 
-def test_a_start_that_outlines_miss_is_found_by_phase_correlation():
-    """Outlines of the follow-up lie 15 px off along the bones; the pixels know better."""
+@pytest.mark.parametrize("astray_px", [(-15.0, -15.0), (0.0, 30.0)])
+def test_a_start_that_outlines_miss_is_found_by_phase_correlation(astray_px):
+    """Outlines of the follow-up lie so far off that least squares alone loses the upper bone, or
+    the lower one; the pixels know better.
+    """
     first, last = layered(**WIDE), layered(**NARROW)
-    astray = Similarity(down_px=15.0, right_px=4.0)
+    astray = Similarity(down_px=astray_px[0], right_px=astray_px[1])
     misled = exact_visits.moved(last, upper=astray, lower=astray)
     for name, bone in registered(first, misled).items():
         assert bone.ncc > 0.98

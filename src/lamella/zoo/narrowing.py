@@ -96,8 +96,9 @@ def narrowing(
         LamellaError: an image that is no finger joint, no such method. Visits that cannot be
             compared raise nothing: ``refused`` says why.
     """
-    visits = [_visit(visit, method) for visit in (baseline, followup)]
-    return measure_narrowing(*visits, comparator(method).register, method, trust_in(method))
+    first, second = _visit(baseline, method), _visit(followup, method)
+    register = comparator(method).register
+    return measure_narrowing(first, second, register, method, trust_in(method))
 
 
 def trust_in(method: str) -> Trust:

@@ -19,11 +19,10 @@ from lamella.evaluation.narrowing_pairs import (
     phalanx_motion,
     phantom_pair,
     phantom_pairs,
-    placement,
     rounded,
     true_displacement,
 )
-from lamella.physics.phantoms import JointPhantomSpec
+from lamella.physics.phantoms import JointPhantomSpec, placement
 from lamella.prepare.grid import NETWORK_SIDE_PX, NETWORK_SPACING_MM
 from lamella.zoo.verbs import joint_space
 

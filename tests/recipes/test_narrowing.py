@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from lamella.recipes import narrowing as recipe
 from lamella.recipes.narrowing import (
     FILE,
     SPARED,
+    fitted_mismatch,
     fitted_spread,
     fitted_trust,
     smallest_detectable,
@@ -42,7 +44,9 @@ def missed(ratio: float, count: int = 2000, seed: int = 1) -> list[NarrowingCase
     """Normal errors whose deviation is so many times the stated one."""
     errors = ratio * STATED_MM * np.random.default_rng(seed).standard_normal(count)
     return [
-        NarrowingCase(joint="a", known_mm=0.3, measured_mm=0.3 + float(error), sd_mm=STATED_MM)
+        NarrowingCase(
+            joint="a", known_mm=0.3, measured_mm=0.3 + float(error), computed_sd_mm=STATED_MM
+        )
         for error in errors
     ]
 
@@ -128,7 +132,7 @@ def test_the_spread_is_the_true_deviation_over_the_stated_one(ratio):
 def test_nine_of_ten_errors_lie_inside_the_widened_interval():
     errors = np.random.default_rng(5).standard_t(3, 2000)
     cases = [
-        NarrowingCase(joint="a", known_mm=0.0, measured_mm=float(error), sd_mm=0.5)
+        NarrowingCase(joint="a", known_mm=0.0, measured_mm=float(error), computed_sd_mm=0.5)
         for error in errors
     ]
     wide = recipe.WIDE_90 * fitted_spread(cases) * 0.5
@@ -139,7 +143,7 @@ def test_a_method_that_states_no_deviation_is_not_widened():
     silent = [NarrowingCase(joint="a", known_mm=0.0, measured_mm=0.1)] * 9
     assert fitted_spread(silent) == 1.0
     assert fitted_spread([]) == 1.0
-    sound = [*silent, NarrowingCase(joint="a", known_mm=0.0, measured_mm=NAN, sd_mm=0.1)]
+    sound = [*silent, NarrowingCase(joint="a", known_mm=0.0, measured_mm=NAN, computed_sd_mm=0.1)]
     assert fitted_spread([*sound, *missed(2.0)]) == pytest.approx(2.0, rel=0.05)
 
 
@@ -162,6 +166,21 @@ def visited(sd_mm: float, joints_seen: int = 400) -> list[VisitCase]:
 @pytest.mark.parametrize("sd_mm", [0.02, 0.05])
 def test_the_smallest_detectable_change_is_twice_the_deviation_of_a_narrowing(sd_mm):
     assert smallest_detectable(visited(sd_mm)) == pytest.approx(1.96 * sd_mm, rel=0.08)
+
+
+@pytest.mark.parametrize("mismatch_mm", [0.0, 0.1, 0.3])
+def test_the_mismatch_is_what_closures_have_beyond_the_computed_deviation(mismatch_mm):
+    trust = replace(fitted_trust(classes(), missed(1.0)), least=0.0, spread=2.0)
+    rng = np.random.default_rng(9)
+    cases = []
+    for each in visited(0.0):
+        ncc = (float(rng.uniform(0.6, 0.99)), float(rng.uniform(0.6, 0.99)))
+        sd_mm = np.hypot(2.0 * 0.01, mismatch_mm * np.hypot(1.0 - ncc[0], 1.0 - ncc[1]))
+        measured_mm = each.case.measured_mm + sd_mm * rng.standard_normal()
+        case = replace(each.case, measured_mm=measured_mm, computed_sd_mm=0.01, ncc=ncc)
+        cases.append(replace(each, case=case))
+    assert fitted_mismatch(cases, trust) == pytest.approx(mismatch_mm, abs=0.03)
+    assert fitted_mismatch(cases, replace(trust, least=1.1)) == 0.0
 
 
 def test_two_visits_close_nothing():

@@ -138,6 +138,7 @@ def test_a_fitted_trust_is_used(visits, monkeypatch):
     was = trust_in("exact")
     strict = {entry.name: getattr(was, entry.name) for entry in fields(Trust)}
     strict |= {"least": 1.01, "spread": 3.0 * was.spread, "known_pairs": 4}
+    strict |= {"mismatch_mm": 3.0 * was.mismatch_mm}
     monkeypatch.setattr(zoo, "_fitted", lambda: {"methods": {"exact": strict}})
     found = narrowing(*visits)
     assert "do not match" in found.refused

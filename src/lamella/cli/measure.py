@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from lamella.cli.console import ExitCode, UsageError, complain, say
-from lamella.cli.joint_options import LowerMask, PixelSpacing, UpperMask
+from lamella.cli.joint_options import LowerMask, PixelSpacing, UpperMask, refuse_spacing
 from lamella.cli.separate import SeparateOptions
 
 if TYPE_CHECKING:
@@ -98,9 +97,7 @@ def _refuse_usage(images: Sequence[Path], options: MeasureOptions) -> None:
         raise UsageError("name at least one radiograph, or a folder of them")
     if (options.upper is None) != (options.lower is None):
         raise UsageError("give both --upper and --lower, or neither: bones are then segmented")
-    spacing_mm = options.pixel_spacing_mm
-    if spacing_mm is not None and not (math.isfinite(spacing_mm) and spacing_mm > 0):
-        raise UsageError(f"expected --pixel-spacing above 0 mm per pixel, got {spacing_mm:g}")
+    refuse_spacing(options.pixel_spacing_mm)
 
 
 def _say_one(row: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from lamella.cli.console import ExitCode, UsageError, complain, say
-from lamella.cli.joint_options import PixelSpacing
+from lamella.cli.joint_options import PixelSpacing, refuse_parquet, refuse_spacing, refuse_workers
 
 if TYPE_CHECKING:
     from lamella.cli.narrowing_run import Compared
 
-MOST_WORKERS = 256
 FATES_SHOWN = ("done", "flagged", "refused", "failed")
 
 
@@ -138,18 +136,9 @@ def _refuse_usage(visits: Sequence[Path], options: NarrowingOptions) -> None:
 
 
 def _refuse_numbers(options: NarrowingOptions) -> None:
-    spacing_mm = options.pixel_spacing_mm
-    if spacing_mm is not None and not (math.isfinite(spacing_mm) and spacing_mm > 0):
-        raise UsageError(f"expected --pixel-spacing above 0 mm per pixel, got {spacing_mm:g}")
-    if options.workers is not None and not 1 <= options.workers <= MOST_WORKERS:
-        raise UsageError(f"expected --workers from 1 to {MOST_WORKERS}, got {options.workers}")
-    if options.parquet:
-        from lamella.io.manifest import has_parquet
-
-        if not has_parquet():
-            raise UsageError(
-                '--parquet needs pyarrow, which is not installed: pip install "lamella[parquet]"'
-            )
+    refuse_spacing(options.pixel_spacing_mm)
+    refuse_workers(options.workers)
+    refuse_parquet(options.parquet)
 
 
 def _say(options: NarrowingOptions, found: Compared) -> None:

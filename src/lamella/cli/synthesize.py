@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from lamella.cli.console import ExitCode, UsageError, complain, say
-from lamella.cli.joint_options import LowerMask, PixelSpacing, UpperMask
+from lamella.cli.joint_options import (
+    LowerMask,
+    PixelSpacing,
+    UpperMask,
+    refuse_parquet,
+    refuse_spacing,
+    refuse_workers,
+)
 from lamella.cli.ranges import span, widths_mm
 from lamella.cli.separate import SeparateOptions
 
@@ -23,7 +29,6 @@ NATURAL_SHIFT = "-0.5:0.5"
 NATURAL_ROTATION = "-1:1"
 STILL = "0"
 LARGEST_SEED = 2**31
-MOST_WORKERS = 256
 SHOWN_WIDTHS = 8
 
 
@@ -192,9 +197,7 @@ def _refuse_usage(images: Sequence[Path], options: SynthesizeOptions) -> None:
         raise UsageError("say which widths: --jsw LOW:HIGH:STEP in mm, as --jsw 0:3:0.1")
     if (options.upper is None) != (options.lower is None):
         raise UsageError("give both --upper and --lower, or neither: bones are then segmented")
-    spacing_mm = options.pixel_spacing_mm
-    if spacing_mm is not None and not (math.isfinite(spacing_mm) and spacing_mm > 0):
-        raise UsageError(f"expected --pixel-spacing above 0 mm per pixel, got {spacing_mm:g}")
+    refuse_spacing(options.pixel_spacing_mm)
     _refuse_numbers(options)
 
 
@@ -203,15 +206,8 @@ def _refuse_numbers(options: SynthesizeOptions) -> None:
         raise UsageError(f"expected --count above 0, got {options.count}")
     if not 0 <= options.seed < LARGEST_SEED:
         raise UsageError(f"expected --seed from 0 to {LARGEST_SEED - 1}, got {options.seed}")
-    if options.workers is not None and not 1 <= options.workers <= MOST_WORKERS:
-        raise UsageError(f"expected --workers from 1 to {MOST_WORKERS}, got {options.workers}")
-    if options.parquet:
-        from lamella.io.manifest import has_parquet
-
-        if not has_parquet():
-            raise UsageError(
-                '--parquet needs pyarrow, which is not installed: pip install "lamella[parquet]"'
-            )
+    refuse_workers(options.workers)
+    refuse_parquet(options.parquet)
 
 
 def _say(options: SynthesizeOptions, finished: Finished) -> None:

@@ -17,15 +17,9 @@ from lamella.io.datasets import GREY_LEVEL
 from lamella.physics.phantoms import (
     JointPhantomSpec,
     joint_phantom,
+    placement,
     random_joint_phantom,
     silhouettes,
-)
-from lamella.physics.phantoms.anatomy import AnatomySpec, metacarpal, phalanx
-from lamella.physics.phantoms.articular import (
-    Placement,
-    joint_space_width,
-    lower_contour,
-    upper_contour,
 )
 from lamella.physics.phantoms.texture import detector_noise
 from lamella.prepare.grid import NETWORK_SIDE_PX, NETWORK_SPACING_MM
@@ -165,20 +159,6 @@ def phalanx_motion(before: JointPhantomSpec, after: JointPhantomSpec) -> Similar
             0.5 * (before.cols - 1) + first.lateral_shift_mm / spacing_mm,
         ),
     )
-
-
-def placement(spec: JointPhantomSpec) -> Placement:
-    """Where the phalanx of a phantom stands: as high as its joint space width demands."""
-    anatomy = AnatomySpec(
-        seed=spec.seed,
-        scale=spec.size,
-        flexion_deg=spec.flexion_deg,
-        erosion=spec.erosion,
-        osteophyte=spec.osteophyte,
-    )
-    resting = Placement(lateral_shift_mm=spec.lateral_shift_mm, tilt_deg=spec.tilt_deg)
-    contours = upper_contour(phalanx(anatomy), resting), lower_contour(metacarpal(anatomy))
-    return replace(resting, rise_mm=spec.jsw_mm - joint_space_width(*contours))
 
 
 @lru_cache(maxsize=4)

@@ -10,6 +10,7 @@ import pytest
 from lamella.physics.phantoms import (
     JointPhantomSpec,
     joint_phantom,
+    placement,
     random_joint_phantom,
     silhouettes,
 )
@@ -226,3 +227,10 @@ def test_silhouettes_alone_are_those_of_the_phantom():
     spec = JointPhantomSpec(jsw_mm=0.5, rows=96, cols=96, pixel_spacing_mm=0.22, tilt_deg=4.0)
     for name, mask in silhouettes(spec).items():
         np.testing.assert_array_equal(mask, joint_phantom(spec).masks[name])
+
+
+def test_placement_rises_as_the_width_does():
+    spec = JointPhantomSpec(jsw_mm=1.0, lateral_shift_mm=0.3, tilt_deg=2.0, seed=4)
+    low, high = placement(spec), placement(replace(spec, jsw_mm=1.7))
+    assert high.rise_mm - low.rise_mm == pytest.approx(0.7)
+    assert (low.lateral_shift_mm, low.tilt_deg) == (0.3, 2.0)

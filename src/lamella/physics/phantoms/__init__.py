@@ -4,6 +4,7 @@ from lamella.physics.phantoms.joint import (
     JointPhantom,
     JointPhantomSpec,
     joint_phantom,
+    placement,
     random_joint_phantom,
     silhouettes,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "JointPhantom",
     "JointPhantomSpec",
     "joint_phantom",
+    "placement",
     "random_joint_phantom",
     "silhouettes",
 ]

@@ -201,6 +201,11 @@ def silhouettes(spec: JointPhantomSpec) -> dict[str, Bool[np.ndarray, "rows cols
     return _silhouettes(spec, upper, lower, placement)
 
 
+def placement(spec: JointPhantomSpec) -> Placement:
+    """Where the phalanx of a phantom stands: as high as its joint space width demands."""
+    return _place(spec, *_bones(spec))[0]
+
+
 def random_joint_phantom(rng: np.random.Generator, **fixed: Any) -> JointPhantom:
     """Make a phantom with a realistic spec drawn from ``rng``; ``fixed`` overrides its fields.
 

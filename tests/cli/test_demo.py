@@ -15,6 +15,7 @@ def two_cases(monkeypatch):
     size = {"rows": 128, "cols": 128, "pixel_spacing_mm": 0.164}
     cases = {"overlap": {"jsw_mm": -0.5, **size}, "open": {"jsw_mm": 2.5, **size}}
     monkeypatch.setattr(demo, "CASES", cases)
+    monkeypatch.setattr(demo, "VISITS", {"rows": 192, "cols": 192, "pixel_spacing_mm": 0.109})
 
 
 def test_demo_compares_with_the_truth(lamella, two_cases, tmp_path):

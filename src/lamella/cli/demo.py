@@ -28,6 +28,9 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 }
 """What each phantom differs in from the usual one."""
 
+VISITS: Mapping[str, Any] = {}
+"""The same of the joint seen at several visits."""
+
 GREY_LEVELS = 255
 SMALLEST_MSE = 1e-20
 GIVEN_NOTE = "segmentation declined this phantom ({reason}): its true masks were used"
@@ -39,7 +42,7 @@ def demo(
     seed: int = 0,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Separate phantoms whose layers are known, and show how well that went.
+    """Separate phantoms whose layers are known, compare visits, and show how well that went.
 
     Args:
         out: folder for the results; made when it is missing.
@@ -49,7 +52,9 @@ def demo(
     if not 0 <= seed < 2**31:
         raise UsageError(f"expected --seed from 0 to {2**31 - 1}, got {seed}")
     started = time.perf_counter()
-    from lamella.cli.runs import Run, write_run
+    from lamella.cli.demo_visits import PAGE as VISITS_PAGE
+    from lamella.cli.demo_visits import write_visits
+    from lamella.cli.runs import Run, run_record, write_run
     from lamella.zoo.models import weights_sha256
 
     command = f"lamella demo --seed {seed}{' --force' if force else ''}"
@@ -63,10 +68,15 @@ def demo(
     _refuse_overwriting(run, force)
     table = _table()
     outcomes = [_shown(name, seed + place, run, table) for place, name in enumerate(CASES)]
-    write_run(run, outcomes, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    write_run(run, outcomes, seconds)
+    visits = write_visits(out, run_record(run, outcomes, seconds), seed, **VISITS)
     console().print(table)
     for note in (f"{outcome.name}: {note}" for outcome in outcomes for note in outcome.notes):
         say(note)
+    for sentence in visits:
+        say(sentence)
+    say(f"visits: {out / VISITS_PAGE}")
     say(f"report: {run.page}")
     return ExitCode.OK
 
@@ -194,12 +204,13 @@ def _table() -> Table:
 
 
 def _refuse_overwriting(run: Run, force: bool) -> None:
+    from lamella.cli.demo_visits import PAGE as VISITS_PAGE
     from lamella.cli.outputs import refuse_foreign, refuse_unwritable, remove_stale
     from lamella.io.write import guard_output
 
     refuse_unwritable(run.out)
     folders = [run.out / name for name in CASES]
-    guard_output([*folders, run.file, run.page], force)
+    guard_output([*folders, run.file, run.page, run.out / VISITS_PAGE], force)
     for folder in folders:
         if folder.exists():
             refuse_foreign(folder)

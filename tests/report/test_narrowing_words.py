@@ -75,7 +75,7 @@ def test_the_smallest_detectable_change_says_where_it_is_from(monkeypatch):
     assert Detectable.of([compared(sd_mm=None)]).mm is None
     monkeypatch.setattr(narrowing_words, "smallest_detectable_mm", lambda _: 0.07)
     measured = Detectable.of([compared(sd_mm=None)])
-    assert (measured.mm, "real visits" in measured.words) == (0.07, True)
+    assert (measured.mm, "seen three times" in measured.words) == (0.07, True)
 
 
 def test_other_measures_with_their_units():

@@ -1,4 +1,4 @@
-"""The demo's second page: a phantom joint at four visits, and a stranger's joint at the fifth."""
+"""The demo's second page: a phantom joint at four visits, and a stranger's joint between them."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ def write_visits(folder: Path, record: RunRecord, seed: int, **usual: Any) -> li
         one sentence per follow-up: what is true and what was measured.
     """
     first = JointPhantomSpec(seed=seed, jsw_mm=WIDTH_MM, air=True, **usual)
-    specs = [_later(first, number, **each) for number, each in enumerate(LATER, 1)]
     stranger = replace(first, seed=seed + 101)
+    specs = [_later(first, number, **each) for number, each in enumerate(LATER, 1)]
+    specs.insert(1, stranger)
     baseline = _visit(first)
     intervals, said = [], []
-    for number, spec in enumerate([*specs, stranger], 2):
+    for number, spec in enumerate(specs, 2):
         found = narrowing(baseline, _visit(spec))
         intervals.append(Interval(visit=number, narrowing=found))
         true_mm = WIDTH_MM - spec.jsw_mm

@@ -46,7 +46,7 @@ class Detectable:
         measured = [smallest_detectable_mm(found.method) for found in narrowings]
         known = [each for each in measured if each is not None]
         if known and len(known) == len(measured):
-            words = f"smallest detectable change {max(known):.2g} mm, from real visits that close"
+            words = f"smallest detectable change {max(known):.2g} mm, from joints seen three times"
             return cls(mm=max(known), words=words)
         stated = [found.jsn_sd_mm for found in narrowings if found.jsn_sd_mm is not None]
         if not stated:

@@ -75,6 +75,7 @@ bench-lsn: $(VENV)/.dev  ## train LSN's ablations and the few-labels grid (hours
 bench-narrowing: $(VENV)/.dev  ## the evidence for narrowing between visits (an hour on two cores)
 	@test -n "$$LAMELLA_DATA" || { echo "make bench-narrowing: set LAMELLA_DATA to the folder that holds mcp/"; exit 1; }
 	$(BIN)/lamella evaluate narrowing-phantoms
+	$(BIN)/lamella evaluate narrowing-engines
 	$(BIN)/lamella evaluate narrowing-known --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate narrowing-visits --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate narrowing-failures --data "$$LAMELLA_DATA/mcp/dev.json"

@@ -23,7 +23,7 @@ from lamella.cli.console import ExitCode, UsageError, say
 from lamella.cli.info import EXTRAS
 
 DATA_VARIABLE = "LAMELLA_DATA"
-WITHOUT_DATA = ("speed", "training-speed", "narrowing-phantoms")
+WITHOUT_DATA = ("speed", "training-speed", "narrowing-engines", "narrowing-phantoms")
 NEEDED = {"train": EXTRAS["train"], "dev": ("cv2", "matplotlib")}
 """Extra -> modules that training and evaluation import and the core does not bring."""
 

@@ -129,6 +129,11 @@ def test_the_spread_is_the_true_deviation_over_the_stated_one(ratio):
     assert fitted_trust(classes(), missed(ratio)).spread == pytest.approx(ratio, rel=0.05)
 
 
+def test_the_widest_spread_of_any_kind_counts():
+    kinds = (missed(1.0), missed(2.0, seed=3), missed(0.5))
+    assert fitted_trust(classes(), *kinds).spread == fitted_spread(kinds[1])
+
+
 def test_nine_of_ten_errors_lie_inside_the_widened_interval():
     errors = np.random.default_rng(5).standard_t(3, 2000)
     cases = [

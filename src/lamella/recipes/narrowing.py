@@ -8,7 +8,8 @@
   the same;
 * *least agreement*: the highest threshold that refuses at most ``SPARED`` of the true pairs;
 * *spread*: what the standard deviations that a method computes must be multiplied by for 90 % of
-  the errors of pairs with a known answer to lie inside the 90 % interval;
+  the errors of pairs with a known answer to lie inside the 90 % interval, of phantoms as well as
+  of moved joints;
 * *mismatch*: what unlike bones add to it, the likeliest value given how well three visits close;
 * *smallest detectable change*: from the closure of three visits of one joint
   (:mod:`lamella.evaluation.narrowing_consistency`).
@@ -75,9 +76,7 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
     moved = measured_pairs(known_pairs(manifest, known), methods, "moved joints", known)
     phantoms = measured_pairs(phantom_pairs(known, seed=PHANTOM_SEED), methods, "phantoms", known)
     visits = visit_cases(manifest, methods, known)
-    trusts = {
-        name: fitted_trust(classes[name], [*moved[name], *phantoms[name]]) for name in methods
-    }
+    trusts = {name: fitted_trust(classes[name], moved[name], phantoms[name]) for name in methods}
     fitted = {
         name: {
             "pairs_of_each_class": pairs,
@@ -102,13 +101,13 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
 
 
 def fitted_trust(
-    classes: Mapping[str, Sequence[NarrowingCase]], known: Sequence[NarrowingCase]
+    classes: Mapping[str, Sequence[NarrowingCase]], *known: Sequence[NarrowingCase]
 ) -> Trust:
     """When to believe a method.
 
     Args:
         classes: kind of pair -> its comparisons, among them visits of one joint.
-        known: comparisons with a known answer.
+        known: comparisons with a known answer, of one kind each; the widest spread counts.
 
     Raises:
         LamellaError: nothing was compared on one side.
@@ -127,7 +126,7 @@ def fitted_trust(
         lower=lower,
         constant=constant,
         least=float(agreements[int(SPARED * len(agreements))]),
-        spread=fitted_spread(known),
+        spread=max((fitted_spread(cases) for cases in known), default=1.0),
     )
 
 

@@ -237,9 +237,11 @@ def test_parquet_holds_the_same(lamella, visits, tmp_path):
             "0.120 mm narrower (90 % interval 0.080 to 0.160 mm, positive: narrower)",
         ),
         (-0.02, (-0.1, 0.06), "not to be told from zero"),
+        (0.01, (0.005, 0.015), "less than the smallest detectable change of"),
         (-0.3, (None, None), "0.300 mm wider, uncertainty not stated"),
     ],
 )
 def test_a_row_in_words(jsn, interval, words):
     row = {"jsn_mm": jsn, "jsn_low_mm": interval[0], "jsn_high_mm": interval[1], "reason": None}
+    row["method"] = "exact"
     assert words in answer(row)

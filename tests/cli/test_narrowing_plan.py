@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lamella.cli.narrowing import NarrowingOptions
-from lamella.cli.narrowing_plan import named_joint, tabled_joints
+from lamella.cli.narrowing_plan import OTHER_PERSON, named_joint, tabled_joints
 from lamella.records import LamellaError
 
 
@@ -52,12 +52,46 @@ def test_joints_get_file_names_of_their_own(tmp_path, options):
 
 
 def test_dates_are_read_from_headers(options, dicom):
-    late = dicom("late.dcm", StudyDate="20240311", PatientID="x")
-    early = dicom("early.dcm", AcquisitionDate="20240301", PatientID="y")
+    late = dicom("late.dcm", StudyDate="20240311", PatientID="x", SeriesNumber=2)
+    early = dicom("early.dcm", AcquisitionDate="20240301", PatientID="x")
     found = named_joint([early, late], options)
     assert [visit.days for visit in found.visits] == [0, 10]
     assert found.flags == ()
     assert named_joint([late, early], options).flags != ()
+
+
+@pytest.mark.parametrize(
+    ("said", "flags"),
+    [
+        ({"PatientID": "y"}, (OTHER_PERSON,)),
+        ({"PatientID": "x", "PatientBirthDate": "19600101"}, (OTHER_PERSON,)),
+        ({"PatientID": "x", "PatientBirthDate": ""}, ()),
+        ({}, ()),
+    ],
+)
+def test_headers_of_two_patients_are_a_flag(tmp_path, options, dicom, said, flags):
+    dicom("a.dcm", PatientID="x", PatientBirthDate="19530217")
+    dicom("b.dcm", SeriesNumber=2, **said)
+    assert named_joint([tmp_path / "a.dcm", tmp_path / "b.dcm"], options).flags == flags
+    (found,) = planned(tmp_path, options, "J,1,a.dcm,\nJ,2,b.dcm,")
+    assert found.flags == flags
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "{0},1,a.dcm,",
+        "{0},1,a.dcm,\n{0},1,b.dcm,",
+        "{0},1.2.2024,a.dcm,",
+        "{0},1,no.dcm,\n{0},2,b.dcm,",
+    ],
+)
+def test_a_patient_is_not_named_by_a_joint_that_cannot_be_compared(tmp_path, options, dicom, rows):
+    dicom("a.dcm", PatientName="Zbigniewska^Wilhelmina")
+    dicom("b.dcm", PatientName="Zbigniewska^Wilhelmina", SeriesNumber=2)
+    (found,) = planned(tmp_path, options, rows.format("Wilhelmina R2"))
+    assert found.name.startswith("joint-")
+    assert "ilhelmina" not in repr((found.name, found.key, found.problem, found.flags))
 
 
 def test_two_names_of_one_image_are_refused(options, joint):

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from lamella.cli.narrowing_table import COLUMNS, found_row, write_tables
+from lamella.records import RegisteredBone, Similarity
 from narrowings import compared
 
 WEIGHTS = {"shares": "ab" * 32, "bones": "cd" * 32}
@@ -38,6 +39,13 @@ def test_without_an_answer_there_is_no_figure(found):
 def test_what_is_not_stated_is_missing():
     row = found_row(compared(sd_mm=None), WEIGHTS)
     assert (row["jsn_sd_mm"], row["jsn_low_mm"]) == (None, None)
+
+
+def test_what_was_not_compared_has_no_agreement():
+    bones = {name: RegisteredBone(motion=Similarity()) for name in ("upper", "lower")}
+    row = found_row(compared(refused="the other hand", bones=bones, agreement=0.0), WEIGHTS)
+    names = ("agreement", "upper_ncc", "upper_coverage", "lower_coverage")
+    assert [row[name] for name in names] == [None] * 4
 
 
 def test_the_files_tell_the_same(tmp_path):

@@ -1,6 +1,7 @@
 """Tables of visits: what is read, and what a bad row or table says."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,8 @@ BAD_ROWS = [
     ("MCP,later,a.png,,,", "as order number or date"),
     ("MCP,1,a.png,u.png,,", "expected both masks or none"),
     ("MCP,1,a.png,,,-0.1", "expected a pixel_spacing_mm above 0"),
+    ('MCP,1,a.png,,,"0,082"', "with a decimal point"),
+    ("MCP,1,a.png,,,1,082", "expected a cell per column, got more"),
 ]
 
 
@@ -81,6 +84,12 @@ def test_a_table_that_is_none(tmp_path, text, words):
     path = table(tmp_path, text or "\n")
     with pytest.raises(LamellaError, match=words):
         read_visits(path)
+
+
+def test_a_folder_is_no_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LamellaError, match=f"^{tmp_path.name}: expected a CSV table, got a folder"):
+        read_visits(Path())
 
 
 def test_a_file_that_is_no_text(tmp_path):

@@ -78,6 +78,15 @@ def test_the_chart_is_linear_in_mm_and_days():
         assert y == pytest.approx(plot["zero"] - float(text.replace("−", "-")) * per_mm, abs=0.05)
 
 
+@pytest.mark.parametrize("days", [(100, 100), (100, 105), (5, 400)])
+def test_labels_of_near_days_do_not_cover_each_other(days):
+    points = [Point(visit=number, days=day, jsn_mm=0.2) for number, day in enumerate(days, 2)]
+    plot = chart(points, BAND)
+    first, second = plot["points"]
+    assert not plot["days"]
+    assert (first["x"] - plot["start"]) * 2 == pytest.approx(second["x"] - plot["start"], abs=0.05)
+
+
 def test_a_visit_without_an_answer_stays_in_its_place():
     plot = chart([Point(visit=2), Point(visit=3, jsn_mm=-0.2)], Detectable(mm=None, words=""))
     assert (plot["points"][0]["y"], plot["band"], plot["days"]) == (None, None, False)

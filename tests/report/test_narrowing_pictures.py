@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image as PillowImage
 from lamella.records import RegisteredBone, Similarity
 from lamella.report import images
 from lamella.report.narrowing_pictures import (
+    LEAST_SCALE,
     coloured,
     laid_on,
     like_baseline,
@@ -68,6 +70,19 @@ def test_both_bones_share_one_scale():
     assert [bone["name"] for bone in shown["bones"]] == ["upper", "lower"]
     assert 0.1 < float(shown["scale"]) <= 0.2
     assert all("match 0.970" in bone["words"] for bone in shown["bones"])
+
+
+def test_a_good_match_stays_dark():
+    found = compared()
+    small = {
+        name: replace(bone, residual=None if bone.residual is None else 0.05 * bone.residual)
+        for name, bone in found.bones.items()
+    }
+    shown = residuals(replace(found, bones=small))
+    assert float(shown["scale"]) == LEAST_SCALE
+    colours = np.asarray(picture(shown["bones"][0]["image"]).convert("RGBA"))
+    vivid = images.diverging_map().max()
+    assert colours[colours[..., 3] > 0][:, :3].max() < 0.6 * vivid
 
 
 def test_a_method_without_residuals_shows_none():

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from lamella.records import RegisteredBone, Similarity
 from lamella.report import narrowing_words
 from lamella.report.narrowing_words import Detectable, cells, headline, measures, visit_name
 from narrowings import compared
@@ -39,15 +40,17 @@ def test_an_end_near_zero_is_not_rounded_to_it():
 
 
 def test_a_change_below_the_smallest_detectable_one_says_so():
-    answer = said(compared(0.2, 0.05), Detectable(mm=0.3, words=""))
-    assert answer.detail.endswith("less than the smallest detectable change of 0.3 mm")
+    answer = said(compared(-0.2, 0.05), Detectable(mm=0.3, words=""))
+    assert (answer.text, answer.kind) == ("Less than the smallest detectable change", "same")
+    assert answer.detail == ("0.20 mm wider (90 % interval 0.12 to 0.28), 0.3 mm can be detected")
+    assert said(compared(0.31, 0.05), Detectable(mm=0.3, words="")).kind == "narrower"
 
 
 def test_an_uncertainty_that_nobody_stated_is_not_made_up():
     answer = said(compared(0.5, None))
     assert (answer.text, answer.kind) == ("0.50 mm narrower", "unsure")
     assert "uncertainty not stated" in answer.detail
-    assert cells(compared(0.5, None)) == {"change": "0.50 mm", "interval": "–"}
+    assert cells(compared(0.5, None)) == {"change": "0.50 mm", "interval": "–", "counted": ""}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_without_an_answer_no_length_is_named(found, reason, words):
     answer = headline(found, reason, Detectable(mm=0.3, words=""))
     assert (answer.text, answer.kind) == ("No answer", "refused")
     assert words in answer.detail
-    assert cells(found) == {"change": "–", "interval": "–"}
+    assert cells(found) == {"change": "–", "interval": "–", "counted": ""}
     rest = [] if found is None else measures(found)
     assert not re.search(r"\d\s*mm", " ".join([answer.detail, *(text for _, text in rest)]))
 
@@ -81,8 +84,30 @@ def test_the_smallest_detectable_change_says_where_it_is_from(monkeypatch):
 def test_other_measures_with_their_units():
     rows = dict(measures(compared()))
     assert rows["Upper bone"] == "match 0.970, 80 % of its pixels compared"
-    assert rows["Sideways"].startswith("0.0") or rows["Sideways"].startswith("−0.0")
-    assert rows["Turned"] == "0.00° (SD 0.28)"
+    assert "mm" in rows["Upper bone went"]
+    assert rows["Upper bone turned"] == "0.00° (SD 0.28)"
+
+
+@pytest.mark.parametrize(
+    ("lateral_px", "angle_deg", "words"),
+    [(1.0, 2.0, ("right of the image", "° counter-")), (-1.0, -2.0, ("left of", "° clockwise"))],
+)
+def test_directions_are_said_in_words(lateral_px, angle_deg, words):
+    rows = dict(measures(compared(lateral_px=lateral_px, angle_deg=angle_deg)))
+    assert words[0] in rows["Upper bone went"]
+    assert words[1] in rows["Upper bone turned"]
+    assert not {"-", "−"} & {rows[name][0] for name in ("Upper bone went", "Upper bone turned")}
+
+
+def test_what_was_not_compared_is_not_said_to_match():
+    bones = {name: RegisteredBone(motion=Similarity()) for name in ("upper", "lower")}
+    assert measures(compared(refused="the other hand", bones=bones)) == []
+
+
+def test_an_interval_beside_wider_has_no_minus():
+    shown = cells(compared(-0.5, 0.05))
+    assert (shown["interval"], shown["counted"]) == ("−0.58 to −0.42", "0.42 to 0.58")
+    assert cells(compared(0.05, 0.05))["counted"] == "−0.03 to 0.13"
 
 
 def test_visits_are_numbered_and_days_counted():

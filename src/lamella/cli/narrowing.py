@@ -159,7 +159,8 @@ def _say_many(found: Compared) -> None:
     summary = ", ".join(f"{counts[fate]} {fate}" for fate in shown)
     plural = "" if found.kept == 1 else "s"
     again = f", {found.kept} joint{plural} there already" if found.kept else ""
-    say(f"{len(found.rows)} intervals in {found.seconds:.1f} s: {summary}{again}")
+    intervals = f"{len(found.rows)} interval{'' if len(found.rows) == 1 else 's'}"
+    say(f"{intervals} in {found.seconds:.1f} s: {summary}{again}")
     for row in found.problems:
         say(f"{row['status']}: {row['joint']}: {row['reason']}")
 
@@ -172,5 +173,15 @@ def answer(row: dict[str, Any]) -> str:
     if row["jsn_low_mm"] is None:
         return f"{change}, uncertainty not stated"
     interval = f"{row['jsn_low_mm']:.3f} to {row['jsn_high_mm']:.3f} mm"
-    told = "" if row["jsn_low_mm"] * row["jsn_high_mm"] > 0 else ", not to be told from zero"
-    return f"{change} (90 % interval {interval}, positive: narrower){told}"
+    return f"{change} (90 % interval {interval}, positive: narrower){_doubt(row)}"
+
+
+def _doubt(row: dict[str, Any]) -> str:
+    from lamella.zoo.narrowing import smallest_detectable_mm
+
+    if row["jsn_low_mm"] * row["jsn_high_mm"] <= 0:
+        return ", not to be told from zero"
+    least_mm = smallest_detectable_mm(row["method"])
+    if least_mm is None or abs(row["jsn_mm"]) >= least_mm:
+        return ""
+    return f", less than the smallest detectable change of {least_mm:.2g} mm"

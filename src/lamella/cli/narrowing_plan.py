@@ -1,14 +1,15 @@
 """Which visits of which joints a command line or a table means, in order, named safely.
 
 Dates serve to order visits and to count days since the baseline; no date goes any further. A
-joint's name that holds a part of its patient's identifiers, as the DICOM header tells them, is
-replaced like a file's.
+joint's name that holds a part of its patient's identifiers, as the DICOM headers of its images
+tell them, is replaced like a file's. Headers that state different patients are a flag; whom they
+state goes no further either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,14 @@ from lamella.cli.progress import tracked
 from lamella.cli.separate import SeparateOptions
 from lamella.io.boundary import quiet_libraries
 from lamella.io.dicom_decode import is_dicom, open_dicom
-from lamella.io.dicom_header import acquisition_date, safe_source
+from lamella.io.dicom_header import acquisition_date, code, safe_source
 from lamella.io.visits_table import VisitRow, read_visits
+from lamella.io.write import sha256_of
 from lamella.records import LamellaError
 
 BACKWARDS = "the DICOM dates run against the order given"
+OTHER_PERSON = "the DICOM headers state different patients: is it the same person?"
+PERSON = ("PatientID", "PatientBirthDate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,7 @@ class _Found:
     job: Job
     spacing_mm: float | None
     day: date | None
+    header: Dataset | None = field(default=None, repr=False)
 
 
 def named_joint(paths: Sequence[Path], options: NarrowingOptions) -> PlannedJoint:
@@ -88,7 +93,7 @@ def named_joint(paths: Sequence[Path], options: NarrowingOptions) -> PlannedJoin
         job = _job(path, options, pairs[place] if pairs else None, taken)
         header = _header(path)
         day = None if header is None else acquisition_date(header)
-        found.append(_Found(job=job, spacing_mm=None, day=day))
+        found.append(_Found(job=job, spacing_mm=None, day=day, header=header))
     _refuse_same([each.job for each in found])
     if options.by_date:
         found = _by_date(found)
@@ -97,7 +102,7 @@ def named_joint(paths: Sequence[Path], options: NarrowingOptions) -> PlannedJoin
         name=first,
         key=first,
         visits=_numbered(found, options.pixel_spacing_mm),
-        flags=() if _is_forwards(found) else (BACKWARDS,),
+        flags=_flags(found),
     )
 
 
@@ -121,21 +126,22 @@ def tabled_joints(table: Path, options: NarrowingOptions) -> list[PlannedJoint]:
 def _tabled(
     name: str, rows: Sequence[VisitRow], options: NarrowingOptions, keys: set[str]
 ) -> PlannedJoint:
+    headers = {row.line: _header(row.image) for row in rows}
+    name = _safe_joint(name, rows, headers)
     problem = _disorder(rows)
     if problem is not None:
         return PlannedJoint(name=name, key=safe_name(name, keys), problem=problem)
     taken: set[str] = set()
     found = []
     for row in sorted(rows, key=lambda row: (row.order or 0.0, row.day or date.min)):
-        job, header = _row_job(row, options, taken), _header(row.image)
-        name = _safe_joint(name, header, job)
+        job, header = _row_job(row, options, taken), headers[row.line]
         day = row.day or (None if header is None else acquisition_date(header))
-        found.append(_Found(job=job, spacing_mm=row.pixel_spacing_mm, day=day))
+        found.append(_Found(job=job, spacing_mm=row.pixel_spacing_mm, day=day, header=header))
     return PlannedJoint(
         name=name,
         key=safe_name(name, keys),
         visits=_numbered(found, options.pixel_spacing_mm),
-        flags=() if _is_forwards(found) else (BACKWARDS,),
+        flags=_flags(found),
     )
 
 
@@ -208,6 +214,18 @@ def _by_date(found: Sequence[_Found]) -> list[_Found]:
     return sorted(found, key=lambda each: each.day or date.min)
 
 
+def _flags(found: Sequence[_Found]) -> tuple[str, ...]:
+    flags = () if _is_forwards(found) else (BACKWARDS,)
+    return flags if _is_one_person(found) else (*flags, OTHER_PERSON)
+
+
+def _is_one_person(found: Sequence[_Found]) -> bool:
+    """False where two headers fill in one of ``PERSON`` differently."""
+    headers = [each.header for each in found if each.header is not None]
+    stated = [{code(header, keyword) for header in headers} - {""} for keyword in PERSON]
+    return all(len(texts) <= 1 for texts in stated)
+
+
 def _is_forwards(found: Sequence[_Found]) -> bool:
     days = [each.day for each in found if each.day is not None]
     return days == sorted(days)
@@ -219,10 +237,13 @@ def _refuse_same(jobs: Sequence[Job]) -> None:
         raise LamellaError("expected different images, got the same one twice: name each visit")
 
 
-def _safe_joint(name: str, header: Dataset | None, job: Job) -> str:
-    if header is None or safe_source(header, name, job.sha256 or "") == name:
-        return name
-    return f"joint-{(job.sha256 or '')[:8]}"
+def _safe_joint(name: str, rows: Sequence[VisitRow], headers: Mapping[int, Dataset | None]) -> str:
+    """The joint's name, or one made of an image's digest where a header shows whose it is."""
+    for row in rows:
+        header = headers[row.line]
+        if row.image is not None and header is not None and safe_source(header, name, "") != name:
+            return f"joint-{sha256_of(row.image)[:8]}"
+    return name
 
 
 def _header(path: Path | None) -> Dataset | None:

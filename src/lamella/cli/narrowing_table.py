@@ -90,7 +90,7 @@ def found_row(found: Narrowing, weights: Mapping[str, str]) -> dict[str, Any]:
         "reason": None if reason is None else " ".join(reason.split()),
         **found.figures(),
         **_bones(found),
-        "agreement": _known(found.agreement),
+        "agreement": _known(found.agreement) if _is_matched(found) else None,
         "flags": FLAG_BETWEEN.join(found.flags),
         **_images(found.baseline, found.followup),
         **_networks(found.baseline, weights),
@@ -116,8 +116,14 @@ def write_tables(out: Path, rows: Sequence[Mapping[str, Any]], parquet: bool | N
 def _bones(found: Narrowing) -> dict[str, float | None]:
     figures: dict[str, float | None] = {}
     for place, bone in zip(("upper", "lower"), found.bones.values(), strict=True):
-        figures |= {f"{place}_ncc": _known(bone.ncc), f"{place}_coverage": _known(bone.coverage)}
+        coverage = _known(bone.coverage) if math.isfinite(bone.ncc) else None
+        figures |= {f"{place}_ncc": _known(bone.ncc), f"{place}_coverage": coverage}
     return figures
+
+
+def _is_matched(found: Narrowing) -> bool:
+    """False where no pixel was compared, so that nothing can agree or disagree."""
+    return all(math.isfinite(bone.ncc) for bone in found.bones.values())
 
 
 def _images(baseline: JointVisit, followup: JointVisit) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class VisitRow:
     Args:
         line: of the table, the header being line 1.
         joint: as the table names it, printable; empty when it names none.
-        image: the radiograph's file, or None.
+        image: the radiograph's file, or None where the table names none.
         order: number of the visit when the table gives one.
         day: when the table gives a date.
         masks: bone -> file.
@@ -68,7 +68,9 @@ def read_visits(path: Path) -> list[VisitRow]:
         >>> [(row.joint, row.order, row.day is not None) for row in read_visits(table)]
         [('MCP 2', 1.0, False), ('MCP 2', None, True)]
     """
-    with named(printable_name(path)):
+    with named(printable_name(path.absolute())):
+        if path.is_dir():
+            raise LamellaError("expected a CSV table, got a folder: name the file")
         lines = _lines(path)
         header = [cell.strip().lower() for cell in lines[0]] if lines else []
         missing = [name for name in REQUIRED if name not in header]
@@ -96,14 +98,16 @@ def _lines(path: Path) -> list[list[str]]:
 
 def _row(number: int, header: list[str], line: list[str], folder: Path) -> VisitRow:
     cells = {name: text.strip() for name, text in zip(header, line, strict=False)}
+    image = folder / cells["image"] if cells.get("image") else None
     shown = "".join(char if char.isprintable() else "?" for char in cells.get("joint", ""))
     order, day = _when(cells.get("visit", ""))
-    placed = VisitRow(line=number, joint=shown[:LONGEST_JOINT], order=order, day=day)
+    placed = VisitRow(line=number, joint=shown[:LONGEST_JOINT], image=image, order=order, day=day)
     try:
+        if any(line[len(header) :]):
+            raise LamellaError("expected a cell per column, got more: quote cells with a comma")
         _refuse_gaps(cells, placed)
         return replace(
             placed,
-            image=folder / cells["image"],
             masks=_masks(cells, folder),
             pixel_spacing_mm=_spacing(cells.get("pixel_spacing_mm") or None),
         )
@@ -133,7 +137,9 @@ def _spacing(text: str | None) -> float | None:
     try:
         return checked_spacing(text)
     except LamellaError:
-        raise LamellaError("expected a pixel_spacing_mm above 0: correct the cell") from None
+        raise LamellaError(
+            "expected a pixel_spacing_mm above 0: correct the cell, with a decimal point"
+        ) from None
 
 
 def _masks(cells: Mapping[str, str], folder: Path) -> dict[str, Path]:

@@ -19,10 +19,12 @@ MOST_POINTS = 90
 MARGIN = 0.12
 SMALLEST_CLOSE_UP_PX = 7.0
 CHART_COLS, CHART_ROWS = 360.0, 196.0
-CHART_LEFT, CHART_RIGHT, CHART_TOP, CHART_BOTTOM = 44.0, 16.0, 12.0, 46.0
+CHART_LEFT, CHART_RIGHT, CHART_TOP, CHART_BOTTOM = 56.0, 16.0, 12.0, 46.0
 MOST_TICKS = 6
 HEADROOM = 1.15
 SMALLEST_SPAN_MM = 0.1
+LABEL_COLS = 36.0
+"""Room for the label of a day; where days leave less, visits stand at equal distances."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,15 +156,22 @@ def _plot_rows() -> float:
 
 
 def _has_days(points: Sequence[Point]) -> bool:
-    return all(point.days is not None and point.days > 0 for point in points)
+    """True when every day is known and the days are far enough apart to be told."""
+    if any(point.days is None or point.days <= 0 for point in points):
+        return False
+    return bool(np.diff(_spread([float(point.days or 0) for point in points])).min() >= LABEL_COLS)
 
 
 def _places(points: Sequence[Point]) -> list[float]:
-    """Where each visit stands: by its day when all are known, else evenly."""
-    at = [float(point.days or 0) if _has_days(points) else point.visit - 1.0 for point in points]
-    widest = max([*at, 1.0])
+    """Where each visit stands: by its day when all are known and told apart, else evenly."""
+    has_days = _has_days(points)
+    return _spread([float(point.days or 0) if has_days else point.visit - 1.0 for point in points])
+
+
+def _spread(at: Sequence[float]) -> list[float]:
+    """The baseline's place and those of the visits, over the width of the chart."""
     cols = CHART_COLS - CHART_LEFT - CHART_RIGHT - 24
-    return [CHART_LEFT + 12 + cols * place / widest for place in (0.0, *at)]
+    return [CHART_LEFT + 12 + cols * place / max([*at, 1.0]) for place in (0.0, *at)]
 
 
 def _range_mm(points: Sequence[Point], detectable: Detectable) -> tuple[float, float]:

@@ -21,6 +21,8 @@ from lamella.types import Image
 LONGEST_SIDE_PX = 512
 PERCENTILES = (5.0, 95.0)
 NEAR_LARGEST = 99.5
+LEAST_SCALE = 0.15
+"""Absorbance at the ends of the residual's colours, at least: noise alone stays dark."""
 TRANSPARENT = 0
 
 
@@ -41,13 +43,17 @@ def payload(found: Sequence[Narrowing | None]) -> dict[str, Any] | None:
 
 
 def residuals(found: Narrowing) -> dict[str, Any] | None:
-    """Each bone's residual as a coloured picture, both on one scale; None when there is none."""
+    """Each bone's residual as a coloured picture, both on one scale; None when there is none.
+
+    The scale is ``LEAST_SCALE`` unless residuals are larger, so bones that match look alike on
+    every page and one that does not stands out.
+    """
     maps = {name: bone.residual for name, bone in found.bones.items()}
     known = {name: values for name, values in maps.items() if values is not None}
     sizes = [np.abs(values[np.isfinite(values)]) for values in known.values()]
     if not any(size.size for size in sizes):
         return None
-    scale = max(float(np.percentile(np.concatenate(sizes), NEAR_LARGEST)), 1e-3)
+    scale = max(float(np.percentile(np.concatenate(sizes), NEAR_LARGEST)), LEAST_SCALE)
     return {
         "scale": wording.significant(scale),
         "bones": [

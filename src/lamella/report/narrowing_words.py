@@ -84,13 +84,21 @@ def _with_interval(
     if low <= 0.0 <= high:
         detail = f"{_change(jsn_mm, digits)} ({_span(interval_mm, digits)}, below zero: wider)"
         return Headline(text="No change that can be told from zero", detail=detail, kind="same")
-    narrower = jsn_mm > 0
-    ends = interval_mm if narrower else (-high, -low)
-    detail = _span(ends, digits)
+    span = _span(oriented(interval_mm), digits)
     if detectable.mm is not None and abs(jsn_mm) < detectable.mm:
-        detail += f" · less than the smallest detectable change of {detectable.mm:.2g} mm"
-    kind = "narrower" if narrower else "wider"
-    return Headline(text=_change(jsn_mm, digits), detail=detail, kind=kind)
+        return Headline(
+            text="Less than the smallest detectable change",
+            detail=f"{_change(jsn_mm, digits)} ({span}), {detectable.mm:.2g} mm can be detected",
+            kind="same",
+        )
+    kind = "narrower" if jsn_mm > 0 else "wider"
+    return Headline(text=_change(jsn_mm, digits), detail=span, kind=kind)
+
+
+def oriented(interval_mm: tuple[float, float]) -> tuple[float, float]:
+    """An interval that lies below zero counted upwards, as wider; any other as it is."""
+    low, high = interval_mm
+    return (-high, -low) if high < 0.0 else interval_mm
 
 
 def _digits(interval_mm: tuple[float, float] | None) -> int:
@@ -131,30 +139,46 @@ def measures(found: Narrowing) -> list[tuple[str, str]]:
     """Every other measure of a comparison, with its unit; lengths only where one is given."""
     figures = found.figures()
     rows = [
-        ("Sideways", _signed(figures["lateral_mm"], figures["lateral_sd_mm"], "mm", 3)),
-        ("Turned", _signed(figures["angle_deg"], figures["angle_sd_deg"], "°", 2)),
-        ("Agreement", f"{found.agreement:.2f} of 1"),
+        ("Upper bone went", _sideways(figures["lateral_mm"], figures["lateral_sd_mm"])),
+        ("Upper bone turned", _turned(figures["angle_deg"], figures["angle_sd_deg"])),
     ]
-    for name, bone in found.bones.items():
-        match = f"match {millimetres(bone.ncc, 3)}, " if np.isfinite(bone.ncc) else ""
-        compared = f"{match}{100 * bone.coverage:.0f} % of its pixels compared"
-        rows.append((f"{name.capitalize()} bone", compared))
+    matched = {name: bone for name, bone in found.bones.items() if np.isfinite(bone.ncc)}
+    if len(matched) == len(found.bones):
+        rows.append(("Agreement", f"{found.agreement:.2f} of 1"))
+    for name, bone in matched.items():
+        part = f"{100 * bone.coverage:.0f} % of its pixels compared"
+        rows.append((f"{name.capitalize()} bone", f"match {millimetres(bone.ncc, 3)}, {part}"))
     return [(name, text) for name, text in rows if text is not None]
 
 
-def _signed(value: float | None, sd: float | None, unit: str, digits: int) -> str | None:
-    if value is None:
+def _sideways(lateral_mm: float | None, sd_mm: float | None) -> str | None:
+    """A movement across the axis, towards a side of the image."""
+    if lateral_mm is None:
         return None
-    gap = "" if unit == "°" else "\u00a0"
-    spread = "" if sd is None else f" (SD {sd:.{digits}f})"
-    return f"{millimetres(value, digits)}{gap}{unit}{spread}"
+    side = "right" if lateral_mm > 0 else "left"
+    way = f" to the {side} of the image" if round(lateral_mm, 3) else ""
+    spread = "" if sd_mm is None else f" (SD {sd_mm:.3f})"
+    return f"{abs(lateral_mm):.3f}\u00a0mm{way}{spread}"
+
+
+def _turned(angle_deg: float | None, sd_deg: float | None) -> str | None:
+    if angle_deg is None:
+        return None
+    sense = "counter-clockwise" if angle_deg > 0 else "clockwise"
+    way = f" {sense}" if round(angle_deg, 2) else ""
+    spread = "" if sd_deg is None else f" (SD {sd_deg:.2f})"
+    return f"{abs(angle_deg):.2f}°{way}{spread}"
 
 
 def cells(found: Narrowing | None) -> dict[str, Any]:
-    """Change and interval for the table of all joints; dashes without an answer."""
+    """Change and interval for the table of all joints; dashes without an answer.
+
+    ``counted`` is the interval beside a change that is called narrower or wider.
+    """
     jsn_mm = found.jsn_mm if found is not None else None
     interval = found.interval_mm if found is not None else None
     return {
         "change": "–" if jsn_mm is None else f"{millimetres(jsn_mm, _digits(interval))} mm",
         "interval": "–" if interval is None else _ends(interval),
+        "counted": "" if interval is None else _ends(oriented(interval)),
     }

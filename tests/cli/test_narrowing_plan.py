@@ -94,6 +94,15 @@ def test_a_patient_is_not_named_by_a_joint_that_cannot_be_compared(tmp_path, opt
     assert "ilhelmina" not in repr((found.name, found.key, found.problem, found.flags))
 
 
+def test_a_patient_is_not_named_by_a_file_without_a_header(tmp_path, options, dicom, joint):
+    first = dicom("a.dcm", PatientName="Zbigniewska^Wilhelmina")
+    later = joint("Wilhelmina 2.png")
+    names = [visit.job.name for visit in named_joint([first, later], options).visits]
+    assert names == ["a", "visit-2"]
+    (found,) = planned(tmp_path, options, "J,1,a.dcm,\nJ,2,gone Wilhelmina.png,")
+    assert [visit.job.name for visit in found.visits] == ["a", "visit-2"]
+
+
 def test_two_names_of_one_image_are_refused(options, joint):
     with pytest.raises(LamellaError, match="same one twice"):
         named_joint([joint("a.png"), joint("copy.png")], options)

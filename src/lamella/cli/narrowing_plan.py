@@ -97,6 +97,7 @@ def named_joint(paths: Sequence[Path], options: NarrowingOptions) -> PlannedJoin
     _refuse_same([each.job for each in found])
     if options.by_date:
         found = _by_date(found)
+    found = _unnamed(found)
     first = found[0].job.name
     return PlannedJoint(
         name=first,
@@ -140,7 +141,7 @@ def _tabled(
     return PlannedJoint(
         name=name,
         key=safe_name(name, keys),
-        visits=_numbered(found, options.pixel_spacing_mm),
+        visits=_numbered(_unnamed(found), options.pixel_spacing_mm),
         flags=_flags(found),
     )
 
@@ -189,6 +190,17 @@ def _job(
     alone = asked() if masks is None else asked(upper=masks[0], lower=masks[1])
     job = find_jobs([path], alone)[0]
     return replace(job, name=safe_name(job.source, taken))
+
+
+def _unnamed(found: Sequence[_Found]) -> list[_Found]:
+    """The visits, none named after the person whom the header of another one states."""
+    headers = [each.header for each in found if each.header is not None]
+    return [
+        replace(each, job=replace(each.job, name=f"visit-{number}"))
+        if any(safe_source(header, each.job.name, "") != each.job.name for header in headers)
+        else each
+        for number, each in enumerate(found, 1)
+    ]
 
 
 def _numbered(found: Sequence[_Found], spacing_mm: float | None) -> tuple[PlannedVisit, ...]:

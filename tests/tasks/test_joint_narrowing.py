@@ -311,6 +311,15 @@ def test_agreement_at_the_threshold_is_enough():
     assert measure_narrowing(*narrowings.pair(), says(ncc=0.8), "made", trust).refused is None
 
 
+def test_a_weak_match_is_answered_and_flagged():
+    trust = Trust(upper=1.0, lower=1.0, constant=0.0, least=0.2, spread=1.0)
+    weak = measure_narrowing(*narrowings.pair(), says(ncc=0.2), "made", trust)
+    assert trust.least < weak.agreement < 0.7
+    assert weak.refused is None
+    assert weak.flags[0].startswith(f"the bones match poorly (agreement {weak.agreement:.2f})")
+    assert measure_narrowing(*narrowings.pair(), says(ncc=0.9), "made", trust).flags == ()
+
+
 @pytest.mark.parametrize("name", ["upper", "lower"])
 def test_a_bone_out_of_view_is_refused(name):
     def half_seen(*_: JointVisit) -> Mapping[str, RegisteredBone]:

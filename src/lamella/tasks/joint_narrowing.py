@@ -38,6 +38,7 @@ SPACINGS_APART = 0.02
 MOST_ANGLE_DEG = 15.0
 LEAST_COVERAGE = 0.5
 MOST_MAGNIFIED = 0.02
+POOR_AGREEMENT = 0.7
 NCC_LIMIT = 0.995
 
 
@@ -261,6 +262,11 @@ def _refused(found: Narrowing, trust: Trust) -> str | None:
 
 def _flags(found: Narrowing) -> tuple[str, ...]:
     flags = []
+    if found.agreement < POOR_AGREEMENT:
+        flags.append(
+            f"the bones match poorly (agreement {found.agreement:.2f}): is it the same joint, lying "
+            "alike at both visits?"
+        )
     for name, bone in found.bones.items():
         if abs(bone.motion.scale - 1.0) > MOST_MAGNIFIED:
             flags.append(

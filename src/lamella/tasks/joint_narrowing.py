@@ -264,8 +264,8 @@ def _flags(found: Narrowing) -> tuple[str, ...]:
     flags = []
     if found.agreement < POOR_AGREEMENT:
         flags.append(
-            f"the bones match poorly (agreement {found.agreement:.2f}): is it the same joint, lying "
-            "alike at both visits?"
+            f"the bones match poorly (agreement {found.agreement:.2f}): is it the same joint, "
+            "lying alike at both visits?"
         )
     for name, bone in found.bones.items():
         if abs(bone.motion.scale - 1.0) > MOST_MAGNIFIED:

@@ -6,7 +6,7 @@
 * *agreement*: a logistic regression of Fisher's z of both bones' correlation that tells visits of
   one joint from other patients' joints, other fingers and mirrored joints, both sides weighing
   the same;
-* *least agreement*: the highest threshold that refuses at most ``SPARED`` of the true pairs;
+* *least agreement*: ``LEAST_AGREEMENT``, where both are as likely;
 * *spread*: what the standard deviations that a method computes must be multiplied by for 90 % of
   the errors of pairs with a known answer to lie inside the 90 % interval, of phantoms as well as
   of moved joints;
@@ -42,7 +42,7 @@ FILE = "narrowing.json"
 PAIRS = 120
 KNOWN = 60
 PHANTOM_SEED = 1
-SPARED = 0.02
+LEAST_AGREEMENT = 0.5
 SHRINKAGE = 0.01
 PART_INSIDE = 0.9
 MOST_VISITS = 32
@@ -92,7 +92,7 @@ def train(data: Path, out: Path, steps: int | None = None, variant: str | None =
     write_json(
         out / FILE,
         {
-            "recipe": {"data": "mcp/train.json", "phantom_seed": PHANTOM_SEED, "spared": SPARED},
+            "recipe": {"data": "mcp/train.json", "phantom_seed": PHANTOM_SEED},
             "licence": LICENCE,
             "methods": others | fitted,
         },
@@ -119,13 +119,11 @@ def fitted_trust(
     if not len(same) or not len(other):
         raise LamellaError("expected compared pairs of one joint and of different ones, got none")
     upper, lower, constant = _logistic(same, other)
-    trust = Trust(upper=upper, lower=lower, constant=constant, least=0.0, spread=1.0)
-    agreements = np.sort([trust.agreement(*pair) for pair in same])
     return Trust(
         upper=upper,
         lower=lower,
         constant=constant,
-        least=float(agreements[int(SPARED * len(agreements))]),
+        least=LEAST_AGREEMENT,
         spread=max((fitted_spread(cases) for cases in known), default=1.0),
     )
 

@@ -35,10 +35,10 @@ Register = Callable[[JointVisit, JointVisit], Mapping[str, RegisteredBone]]
 SPACINGS_APART = 0.02
 """Relative difference of two pixel spacings that still counts as none."""
 
-MOST_ANGLE_DEG = 15.0
+MOST_ANGLE_DEG = 20.0
 LEAST_COVERAGE = 0.5
 MOST_MAGNIFIED = 0.02
-POOR_AGREEMENT = 0.7
+POOR_AGREEMENT = 0.8
 NCC_LIMIT = 0.995
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from lamella.io import read, read_mask
 from lamella.io.write import read_tiff_float, write_png16
+from lamella.zoo.models import names
 
 FILES = {
     "upper.png",
@@ -76,7 +77,7 @@ def test_the_records_of_a_run(lamella, joint, tmp_path):
     run = json.loads((out / "run.json").read_text())
     assert run["command"] == "lamella separate … --pixel-spacing 0.164"
     assert run["inputs_sha256"]["joint"] == result["origin"]["input_sha256"]
-    assert set(run["weights_sha256"]) == {"bls-gan", "bones", "lsn", "lsn-as-published", "shares"}
+    assert set(run["weights_sha256"]) == set(names())
     assert run["spacing"] == {"joint": "0.164 mm, given by the user"}
     assert run["versions"]["lamella"]
     assert run["timings_s"]["total"] > 0

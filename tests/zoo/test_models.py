@@ -53,6 +53,15 @@ def lsn_as_published(widths: tuple[int, ...]) -> LayerNetwork:
     return LayerNetwork(backbone("light", widths=widths))
 
 
+SHIPPED = (
+    "bls-gan",
+    "bones",
+    "lsn",
+    "lsn-as-published",
+    "registration-layers",
+    "registration-plain",
+    "shares",
+)
 NETWORKS = {
     "bls-gan": (bls_gan, 3),
     "bones": (BonesNetwork, 1),
@@ -63,10 +72,10 @@ NETWORKS = {
 
 
 def test_the_networks_that_are_shipped():
-    assert models.names() == ("bls-gan", "bones", "lsn", "lsn-as-published", "shares")
+    assert models.names() == SHIPPED
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_cards_are_complete(name):
     card = models.card(name)
     assert sorted(CARD_KEYS - card.keys()) == []
@@ -93,7 +102,7 @@ def test_the_shares_card_holds_a_calibration_for_its_standard_deviations():
     assert (calibration.factors > 0).all()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_file_is_the_one_its_card_describes(name):
     weights = (files("lamella.zoo") / f"{name}.onnx").read_bytes()
     assert hashlib.sha256(weights).hexdigest() == models.weights_sha256()[name]
@@ -110,7 +119,7 @@ def test_a_damaged_file_is_refused_with_a_remedy(monkeypatch, fresh_sessions):
 def test_an_unknown_network_is_refused_with_the_names_there_are(ask):
     with pytest.raises(
         LamellaError,
-        match="no network 'spines' in the zoo, only bls-gan, bones, lsn, lsn-as-published, shares",
+        match=f"no network 'spines' in the zoo, only {', '.join(SHIPPED)}",
     ):
         ask("spines")
 

@@ -87,6 +87,8 @@ def networks() -> list[dict[str, str]]:
     for entry in sorted(files("lamella.zoo").iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".json"):
             card = json.loads(entry.read_text(encoding="utf-8"))
+            if "sha256" not in card:  # fitted figures, no network
+                continue
             licence = str(card.get("licence") or card.get("license") or "not stated")
             name = entry.name.removesuffix(".json")
             found.append({"name": name, "sha256": str(card["sha256"]), "licence": licence})

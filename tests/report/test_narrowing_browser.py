@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lamella.records import RunRecord
-from lamella.report import Interval, joint_view, narrowing_page
+from lamella.report.narrowing import Interval, joint_view, narrowing_page
 from narrowings import compared
 
 CODES = """(name) => {

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
-from skimage.registration import phase_cross_correlation
 
 from lamella.methods.registration.views import BoneView, Level
 from lamella.records import Similarity
@@ -21,6 +20,9 @@ def correlated_motion(
         levels: of the baseline's and the follow-up's view.
         outlined: what the outlines show.
     """
+    # half a second to import, and rarely needed
+    from skimage.registration import phase_cross_correlation
+
     here, there = levels
     brought = brought_back(there, outlined)
     window = ndimage.gaussian_filter(fixed.trust, here.smooth_px, mode="constant")

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lamella.records import RunRecord
-from lamella.report.narrowing import Interval, joint_view, narrowing_page
-from lamella.report.narrowing import PICTURED_JOINTS, run_key
+from lamella.report.narrowing import PICTURED_JOINTS, Interval, joint_view, narrowing_page, run_key
 from narrowings import compared
 
 

@@ -95,6 +95,12 @@ def from_file(path: Path, width: float) -> RegistrationNetwork:
     for name in state:
         if name in stored:
             state[name] = torch.from_numpy(stored[name].copy())
+        elif name.endswith("shortcut.1.bias"):  # learns as the other branch's: kept once
+            block = name.removesuffix("shortcut.1.bias")
+            shared = [
+                each for each in stored if each.startswith(f"{block}inside") and "bias" in each
+            ]
+            state[name] = torch.from_numpy(stored[max(shared)].copy())
         elif name.endswith("running_var"):
             state[name] = torch.full_like(state[name], 1.0 - 1e-5)
     assert set(stored) <= set(state)

@@ -396,7 +396,8 @@
   }
 
   function truth(live) {
-    const { joint, found, pose, state } = live;
+    const { joint, pose, state } = live;
+    const found = LamellaGeometry.space(joint, pose);
     const named = (values) => Object.fromEntries(joint.bones.map((bone, k) => [bone.name, values[k]]));
     const figures = Object.fromEntries(["jsw", "minimum", "contact"].flatMap((name) => (
       ["", "_sd"].map((end) => [`${name}${end}`, found[`${name}${end}_px`] * live.scale]))));

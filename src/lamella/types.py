@@ -9,7 +9,7 @@ function says otherwise. Intensity lies in [0, 1] with bone bright; absorbance i
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 Image = Float[np.ndarray, "rows cols"]
 """Intensity or any other real-valued map, (row, col)."""
@@ -37,3 +37,21 @@ PaddedStack = Float[np.ndarray, "_ _ _"]
 
 PaddedImage = Float[np.ndarray, "_ _"]
 """A map on a grid that reaches beyond the image, (row, col)."""
+
+Volume = Float[np.ndarray, "_ _ _"]
+"""A real-valued volume; its record says where its axes point."""
+
+Solid = Bool[np.ndarray, "_ _ _"]
+"""Where something is in a volume."""
+
+LevelVolume = UInt8[np.ndarray, "_ _ _"]
+"""A label volume: 0 background, else a vertebra's number in VerSe's scheme."""
+
+Affine = Float[np.ndarray, "4 4"]
+"""From array indices to millimetres, patient axes right, anterior, superior (RAS)."""
+
+Places = Float[np.ndarray, "*_ 3"]
+"""Points in space; the last axis holds right, anterior, superior in mm unless said otherwise."""
+
+Direction = Float[np.ndarray, "3"]
+"""A unit vector in RAS."""

@@ -129,12 +129,14 @@ class HealthyHeights:
         heights_sd_mm: standard deviation of what is said.
         told_by: name of the reference.
         neighbours: levels it rests on.
+        common: correlation of the errors of the thirds.
     """
 
     heights_mm: Zones
     heights_sd_mm: Zones
     told_by: str
     neighbours: tuple[str, ...] = ()
+    common: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from lamella.cli import (
     narrowing,
     panel,
     separate,
+    spine,
     synthesize,
 )
 from lamella.cli.console import DEBUG_VARIABLE, ExitCode, UsageError, complain, console
@@ -35,6 +36,7 @@ for _command in (
     synthesize.synthesize,
     measure.measure,
     narrowing.narrowing,
+    spine.spine,
     panel.panel,
     demo.demo,
     info.info,

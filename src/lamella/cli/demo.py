@@ -38,19 +38,29 @@ GIVEN_NOTE = "segmentation declined this phantom ({reason}): its true masks were
 
 def demo(
     *,
-    out: Annotated[Path, Parameter(name=("--out", "-o"))] = Path("lamella-demo"),
+    out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None,
     seed: int = 0,
+    spine: Annotated[bool, Parameter(negative=())] = False,
     force: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Separate phantoms whose layers are known, compare visits, and show how well that went.
 
     Args:
-        out: folder for the results; made when it is missing.
+        out: folder for the results, lamella-demo unless named; made when it is missing.
         seed: draws the phantoms.
+        spine: show a fractured phantom spine instead, in lamella-demo-spine unless named.
         force: replace results that exist.
     """
     if not 0 <= seed < 2**31:
         raise UsageError(f"expected --seed from 0 to {2**31 - 1}, got {seed}")
+    if spine:
+        from lamella.cli.demo_spine import DEFAULT_OUT, SpineDemo
+
+        return SpineDemo(out=out or DEFAULT_OUT, seed=seed, force=force).run()
+    return _joints(out or Path("lamella-demo"), seed, force)
+
+
+def _joints(out: Path, seed: int, force: bool) -> int:
     started = time.perf_counter()
     from lamella.cli.demo_visits import PAGE as VISITS_PAGE
     from lamella.cli.demo_visits import write_visits

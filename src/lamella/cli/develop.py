@@ -23,6 +23,9 @@ from lamella.cli.console import ExitCode, UsageError, say
 from lamella.cli.info import EXTRAS
 
 DATA_VARIABLE = "LAMELLA_DATA"
+SPINE_RECIPES = ("healthivert",)
+"""Recipes whose data is LAMELLA_DATA/spine, and that make do with phantoms where it is absent."""
+
 WITHOUT_DATA = ("speed", "training-speed", "narrowing-engines", "narrowing-phantoms")
 NEEDED = {"train": EXTRAS["train"], "dev": ("cv2", "matplotlib")}
 """Extra -> modules that training and evaluation import and the core does not bring."""
@@ -37,6 +40,7 @@ class TrainOptions:
         steps: optimisation steps, when not the recipe's own number.
         recipe: size of the run.
         variant: of the method.
+        part: network of a method that has several.
     """
 
     steps: Annotated[
@@ -44,13 +48,19 @@ class TrainOptions:
     ] = None
     recipe: Annotated[
         str | None,
-        Parameter(help="Size of the run, of bls-gan, lsn and registration: tiny, cpu or full."),
+        Parameter(help="Size of the run of most recipes: tiny, cpu or full."),
     ] = None
     variant: Annotated[
         str | None,
         Parameter(
-            help="Of bls-gan and lsn: as-published, exact or an ablation; of few-labels: "
-            "segmented; of registration: layers or plain; of narrowing: one method."
+            help="Of bls-gan, lsn and healthivert: as-published, exact or an ablation; of "
+            "few-labels: segmented; of registration: layers or plain; of narrowing: one method."
+        ),
+    ] = None
+    part: Annotated[
+        str | None,
+        Parameter(
+            help="Of healthivert, to train one network alone: classifier, sagittal or coronal."
         ),
     ] = None
 
@@ -69,17 +79,18 @@ def train(
 
     Args:
         name: of the recipe.
-        data: folder with train.json; by default LAMELLA_DATA/mcp.
+        data: folder with train.json, by default LAMELLA_DATA/mcp; of healthivert a folder in
+            VerSe's layout, by default LAMELLA_DATA/spine, and phantoms where there is none.
         out: folder for checkpoints and logs; by default runs/NAME.
-        options: steps, size and variant.
+        options: steps, size, variant and part.
     """
     if options.steps is not None and options.steps < 1:
         raise UsageError(f"expected --steps above 0, got {options.steps}")
     start = _function("lamella.recipes", name, "train")
-    wanted = {"recipe": options.recipe, "variant": options.variant}
+    wanted = {"recipe": options.recipe, "variant": options.variant, "part": options.part}
     chosen = _accepted(start, f"train {name}", **wanted)
     place = out or Path("runs") / (f"{name}-{options.variant}" if options.variant else name)
-    start(data=_data(data, "mcp"), out=place, steps=options.steps, **chosen)
+    start(data=_training_data(name, data), out=place, steps=options.steps, **chosen)
     return ExitCode.OK
 
 
@@ -160,6 +171,15 @@ def _defines(module: str, function: str) -> bool:
         return False
     source = Path(spec.origin).read_text(encoding="utf-8")
     return re.search(rf"^def {function}\(", source, re.MULTILINE) is not None
+
+
+def _training_data(name: str, given: Path | None) -> Path | None:
+    """The data of a recipe; None where one that makes do with phantoms is given none."""
+    if name not in SPINE_RECIPES or given is not None:
+        return _data(given, "mcp")
+    root = os.environ.get(DATA_VARIABLE)
+    spine = Path(root, "spine") if root else None
+    return spine if spine is not None and spine.is_dir() else None
 
 
 def _data(given: Path | None, inside: str) -> Path:

@@ -17,9 +17,10 @@ and men; of T1 to T8 after Goh et al., Clin Biomech 1999;14:439. Dish of the end
 Eastell et al., J Bone Miner Res 1991;6:207 (middle/posterior ratios of 0.92 to 0.96). Discs:
 after Kunkel et al., J Anat 2011;219:375 (4.5 to 7.2 mm thick, thoracic) and Onishi et al. 2019
 (anterior 9.3 mm at L3-L4, 10.9 mm at L4-L5), less the dish of both endplates. T13 and L6
-borrow from their neighbours. Spreads: heights vary by 6 to 7 % between people (Gallagher et al., Bone Miner
-1988;4:189; Black et al., J Bone Miner Res 1991;6:883, after their tables); ratios between
-neighbours by 4 to 5 % and between zones of one vertebra by 3 to 5 %, reading error included.
+borrow from their neighbours. Spreads: heights vary by 6 to 7 % between people (Gallagher et al.,
+Bone Miner 1988;4:189; Black et al., J Bone Miner Res 1991;6:883, after their tables); ratios
+between neighbours by 4 to 5 % and between zones of one vertebra by 3 to 5 %, reading error
+included.
 """
 
 from __future__ import annotations

@@ -30,8 +30,11 @@ class Release:
         recipe: complete configuration, see :func:`plain`.
         outputs: names of the network's outputs.
         channels: of its input.
-        held_out: metrics on the joint-grouped fifth of ``train.json`` that did not train.
+        held_out: metrics on what did not train.
         extra: further entries (for instance a calibration table).
+        licence: what it was trained on, and what it may be used for.
+        judged_on: what ``held_out`` was measured on, by default the joint-grouped fifth of
+            ``train.json``.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Release:
     channels: int
     held_out: Mapping[str, float]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = LICENCE
+    judged_on: str = "held-out joints of train.json"
 
 
 def release(network: nn.Module, folder: Path, about: Release) -> Path:
@@ -51,13 +56,13 @@ def release(network: nn.Module, folder: Path, about: Release) -> Path:
     card = {
         "name": about.name,
         "purpose": about.purpose,
-        "licence": LICENCE,
+        "licence": about.licence,
         "recipe": about.recipe,
         "parameters": parameters,
         "outputs": list(about.outputs),
         "trained_with": {"torch": torch.__version__},
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "metrics": {"held-out joints of train.json": dict(about.held_out)},
+        "metrics": {about.judged_on: dict(about.held_out)},
         **about.extra,
     }
     path = folder / f"{about.name}.json"
@@ -65,10 +70,15 @@ def release(network: nn.Module, folder: Path, about: Release) -> Path:
     return path
 
 
-def plain(recipe: Any) -> dict[str, Any]:
-    """A recipe as plain values; the data folder is named, not located."""
+def plain(recipe: Any, data: str | None = None) -> dict[str, Any]:
+    """A recipe as plain values; the data folder is named, not located.
+
+    Args:
+        recipe: a dataclass with ``data``.
+        data: what to call its data, by default the folder's ``train.json``.
+    """
     entries = asdict(recipe)
-    entries["data"] = f"{Path(entries['data']).name}/train.json"
+    entries["data"] = f"{Path(entries['data']).name}/train.json" if data is None else data
     return entries
 
 

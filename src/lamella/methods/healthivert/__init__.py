@@ -1,0 +1,1 @@
+"""HealthiVert-GAN: a vertebra as it was before it fractured, drawn into the straight spine."""

@@ -1,0 +1,60 @@
+"""Reading volumes between their samples, one axis at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from lamella.types import Image, Profile, Volume
+
+
+def along(volume: np.ndarray, places: Profile, axis: int, fill: float) -> np.ndarray:
+    """A volume resampled along one axis: linear for real values, nearest for whole numbers.
+
+    Args:
+        volume: any numbers.
+        places: in samples of that axis.
+        axis: to resample.
+        fill: value beyond the volume's ends (half a sample and more).
+    """
+    size = volume.shape[axis]
+    beyond = (places < -0.5) | (places > size - 0.5)
+    clipped = np.clip(places, 0.0, size - 1.0)
+    if np.issubdtype(volume.dtype, np.floating):
+        low = np.minimum(np.floor(clipped).astype(int), max(size - 2, 0))
+        part = _spread(clipped - low, axis, volume.ndim).astype(np.float32)
+        first, second = (np.take(volume, np.minimum(low + k, size - 1), axis) for k in (0, 1))
+        taken = first + part * (second - first)
+    else:
+        taken = np.take(volume, np.floor(clipped + 0.5).astype(int), axis)
+    return np.where(_spread(beyond, axis, volume.ndim), np.asarray(fill, volume.dtype), taken)
+
+
+def surfaces(solid: Volume, smooth_rows: float = 0.0) -> tuple[Image, Image]:
+    """First and last place along the rows where a soft solid passes one half.
+
+    Args:
+        solid: (left, rows, back), 0 to 1.
+        smooth_rows: standard deviation of a Gaussian along the rows, applied first.
+
+    Returns:
+        upper and lower surface (left, back), rows at sub-voxel precision; NaN where the column
+        stays below one half.
+    """
+    soft = gaussian_filter1d(solid, smooth_rows, axis=1) if smooth_rows else solid
+    upper = _first_crossing(soft)
+    lower = soft.shape[1] - 1 - _first_crossing(soft[:, ::-1])
+    return upper, lower
+
+
+def _spread(values: np.ndarray, axis: int, dimensions: int) -> np.ndarray:
+    return values.reshape([-1 if axis == k else 1 for k in range(dimensions)])
+
+
+def _first_crossing(soft: np.ndarray) -> Image:
+    inside = soft >= 0.5
+    first = inside.argmax(axis=1)[:, None]
+    here = np.take_along_axis(soft, first, 1)
+    before = np.take_along_axis(soft, np.maximum(first - 1, 0), 1)
+    step = np.where(first > 0, (here - 0.5) / np.maximum(here - before, 1e-6), 0.5)
+    return np.where(inside.any(axis=1), (first - step)[:, 0], np.nan)

@@ -1,0 +1,131 @@
+"""The spine strip: the sagittal plane that follows the spine sideways, with levels and grades.
+
+Rows run down the patient and columns to the back, both in mm, so the curve of the back is as the
+patient lay; sideways the plane goes through the middle of every vertebra.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from lamella.prepare.spine.centroids import centroids, indexed
+from lamella.records import VERSE_IDS, SpineAssessment, Vertebra
+from lamella.report import images
+from lamella.report.spine_words import answer, status
+from lamella.types import Affine, Places, Profile
+
+STEP_MM = 0.5
+ABOVE_MM = 14.0
+FRONT_MM, BEHIND_MM = 24.0, 10.0
+WINDOW_HU = (-250.0, 950.0)
+OUTSIDE_HU = -1000.0
+SMOOTH_PX = 1.0
+LEAST_PX = 24
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plane:
+    """Places in RAS mm, (rows, cols, 3)."""
+
+    places_mm: Places
+
+    def of(self, volume: np.ndarray, affine: Affine, order: int) -> np.ndarray:
+        """A volume on the plane."""
+        index = np.moveaxis(indexed(affine, self.places_mm), -1, 0)
+        outside = OUTSIDE_HU if order else 0.0
+        return np.asarray(
+            ndimage.map_coordinates(
+                volume, index, output=np.float32, order=order, mode="grid-constant", cval=outside
+            )
+        )
+
+
+def strip(assessment: SpineAssessment) -> dict[str, Any]:
+    """The strip as the page shows it: pictures, outlines and places in mm.
+
+    Args:
+        assessment: every vertebra, and the spine as it was.
+    """
+    labels = assessment.labels
+    plane = _plane(assessment)
+    ids = plane.of(labels.ids, labels.affine, 0).astype(np.uint8)
+    rows, cols = ids.shape
+    shown = [_marked(each, ids) for each in assessment.vertebrae]
+    return {
+        "cols": cols,
+        "rows": rows,
+        "mm": STEP_MM,
+        "before": _picture(plane, assessment, "ct"),
+        "after": _picture(plane, assessment, "pseudo_ct"),
+        "marks": _apart([each for each in shown if each is not None], rows),
+    }
+
+
+def _plane(assessment: SpineAssessment) -> _Plane:
+    labels = assessment.labels
+    middles = np.stack([each.place_mm for each in centroids(labels.ids, labels.affine).values()])
+    low, high = _box(labels.ids, labels.affine)
+    up = np.arange(high[2] + ABOVE_MM, low[2] - ABOVE_MM, -STEP_MM)
+    front = np.arange(high[1] + FRONT_MM, low[1] - BEHIND_MM, -STEP_MM)
+    order = np.argsort(middles[:, 2])
+    right = np.interp(up, middles[order, 2], _smooth(middles[order, 0]))
+    places = np.empty((len(up), len(front), 3))
+    places[..., 0], places[..., 1], places[..., 2] = right[:, None], front, up[:, None]
+    return _Plane(places_mm=places)
+
+
+def _smooth(right_mm: Profile) -> Profile:
+    """Sideways places of vertebrae without the jitter between neighbours."""
+    if len(right_mm) < 3:
+        return right_mm
+    return np.asarray(ndimage.correlate1d(right_mm, [0.25, 0.5, 0.25], mode="nearest"))
+
+
+def _box(ids: np.ndarray, affine: Affine) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest corner of what is labelled, RAS mm."""
+    sides = [np.flatnonzero(np.any(ids, axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
+    ends = np.array([[side[0], side[-1]] for side in sides], dtype=np.float64)
+    corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
+    places = corners @ affine[:3, :3].T + affine[:3, 3]
+    return places.min(axis=0), places.max(axis=0)
+
+
+def _picture(plane: _Plane, assessment: SpineAssessment, name: str) -> str | None:
+    ct = getattr(assessment, name)
+    if ct is None:
+        return None
+    low, high = WINDOW_HU
+    values = plane.of(ct.hu, ct.affine, 1)[::2, ::2]  # one pixel per mm is what a CT holds
+    return images.png_data_uri(images.codes(np.asarray(values - low, np.float32), high - low))
+
+
+def _marked(vertebra: Vertebra, ids: np.ndarray) -> dict[str, Any] | None:
+    """A vertebra's outline and where its name goes; None where the plane misses it."""
+    mask = ids == VERSE_IDS[vertebra.level]
+    if mask.sum() < LEAST_PX:
+        return None
+    rows, cols = np.nonzero(mask)
+    smooth = ndimage.gaussian_filter(mask.astype(np.float32), SMOOTH_PX) > 0.5
+    said = answer(vertebra)
+    return {
+        "level": vertebra.level,
+        "status": status(vertebra),
+        "grade": vertebra.grade,
+        "path": images.outline_path(smooth),
+        "row": float(np.median(rows)),
+        "col": float(cols.min()),
+        "words": f"{said.text}. {said.detail}",
+    }
+
+
+def _apart(marks: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
+    """Names beside their vertebrae, moved down where two would lie on one another."""
+    least = 26.0
+    last = -least
+    for mark in sorted(marks, key=lambda each: each["row"]):
+        last = mark["name_row"] = round(max(mark["row"], last + least), 1)
+    return [mark | {"name_row": min(mark["name_row"], rows - 4.0)} for mark in marks]

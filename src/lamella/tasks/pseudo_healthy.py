@@ -1,0 +1,164 @@
+"""The spine as it was: restored vertebrae, one after the other, back on the CT's own grid.
+
+A restored vertebra is taller, so what lies above and below it moves apart along the curve. Near
+the column everything moves with it; farther away the movement fades, so that the rest of the body
+stays where it was and nothing tears:
+
+    J(left, down, back) = S(left, down + (1 - w) shift(down), back),
+
+with S the restored straight spine, ``shift`` how far the content of a row was moved, and w a weight
+that falls from 1 near the curve to 0 at the border of the straight frame and at its ends.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lamella.prepare.spine.straight import StraightSpine, returned
+from lamella.records import CTVolume, HealthyHeights, SpineLabels
+from lamella.types import Profile, Volume
+
+FADE_MM = 14.0
+"""Over how much of the border the movement fades."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Restored:
+    """A straight spine with one vertebra as it was.
+
+    Args:
+        straight: the spine; its curve is still the observed one.
+        shift_down_mm: how far each row's content was moved down the curve, mm, (down,).
+        healthy: heights the vertebra was given.
+    """
+
+    straight: StraightSpine
+    shift_down_mm: Profile
+    healthy: HealthyHeights
+
+
+Restore = Callable[[StraightSpine, str, HealthyHeights], Restored]
+"""Restores a level in a straight spine, told what its heights should have been."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RestoredSpine:
+    """Several vertebrae as they were.
+
+    Args:
+        straight: the straight spine with all of them restored.
+        before: the straight spine as it was given.
+        healthy: level -> heights it was given.
+        moved_mm: how far down the curve each row's content was moved, (down,).
+    """
+
+    straight: StraightSpine
+    before: StraightSpine
+    healthy: Mapping[str, HealthyHeights]
+    moved_mm: Profile
+
+
+def restored_spine(
+    straight: StraightSpine, wanted: Mapping[str, HealthyHeights], restore: Restore
+) -> RestoredSpine:
+    """Restore vertebrae in the order given, each in the spine that the one before left.
+
+    Args:
+        straight: the spine as it is, with CT.
+        wanted: level -> what its heights should have been.
+        restore: draws one.
+    """
+    healthy: dict[str, HealthyHeights] = {}
+    moved_mm, before = np.zeros(straight.ids.shape[1]), straight
+    for level, told in wanted.items():
+        one = restore(straight, level, told)
+        healthy[level] = one.healthy
+        moved_mm = one.shift_down_mm + _followed(moved_mm, one)
+        straight = one.straight
+    return RestoredSpine(straight=straight, before=before, healthy=healthy, moved_mm=moved_mm)
+
+
+def on_the_ct(
+    restored: RestoredSpine, ct: CTVolume, labels: SpineLabels
+) -> tuple[CTVolume, SpineLabels]:
+    """The restored spine on the CT's own grid, the rest of the CT untouched.
+
+    Args:
+        restored: see :func:`restored_spine`.
+        ct: as it is.
+        labels: on the same grid.
+
+    Returns:
+        CT and labels of the same shapes and affines; values keep the CT's type.
+    """
+    straight = restored.straight
+    assert straight.hu is not None
+    hu = returned(_faded(straight.hu, restored), straight, ct.shape, ct.affine)
+    ids = returned(_faded(straight.ids, restored), straight, ct.shape, ct.affine, order=0)
+    changed = returned(_changed(restored), straight, ct.shape, ct.affine, order=0).values > 0
+    drawn = np.array(ct.hu, copy=True)
+    values = hu.values[changed]
+    drawn[changed] = np.rint(values) if np.issubdtype(drawn.dtype, np.integer) else values
+    numbers = np.where(changed, ids.values, labels.ids).astype(np.uint8)
+    return replace(ct, hu=drawn), replace(labels, ids=numbers, bodies=None)
+
+
+def _followed(earlier_mm: Profile, one: Restored) -> Profile:
+    """Earlier movements of the content that now lies at each row."""
+    rows = np.arange(len(earlier_mm))
+    came_from = rows - one.shift_down_mm / one.straight.spacing_mm
+    return np.asarray(np.interp(came_from, rows, earlier_mm))
+
+
+def _faded(volume: np.ndarray, restored: RestoredSpine) -> np.ndarray:
+    """Columns far from the curve and rows at its ends moved back to where they were."""
+    spacing_mm = restored.straight.spacing_mm
+    moved_rows = _original_shift(restored.moved_mm, spacing_mm) / spacing_mm
+    rows = np.arange(volume.shape[1], dtype=np.float32)
+    faded = np.empty_like(volume)
+    for left, weight in enumerate(_weight(volume.shape, spacing_mm)):
+        places = rows[:, None] + (1.0 - weight) * moved_rows[:, None]
+        faded[left] = _columns(volume[left], np.clip(places, 0.0, len(rows) - 1.0))
+    return faded
+
+
+def _changed(restored: RestoredSpine) -> np.ndarray:
+    """1 in the tube from the first row that is not as it was to the last, (left, down, back)."""
+    straight = restored.straight
+    differs = (straight.hu != restored.before.hu) | (straight.ids != restored.before.ids)
+    rows = np.flatnonzero(differs.any(axis=(0, 2)))
+    touched = np.zeros(differs.shape[1], bool)
+    if len(rows):
+        touched[rows[0] : rows[-1] + 1] = True
+    weight = _weight(differs.shape, straight.spacing_mm)
+    return np.asarray((weight > 0.0) & touched[None, :, None], np.uint8)
+
+
+def _weight(shape: tuple[int, ...], spacing_mm: float) -> Volume:
+    """1 near the column, falling to 0 at the border and at the ends, (left, down, back)."""
+    sides = [np.arange(length, dtype=np.float32) for length in shape]
+    left, down, back = (_ramp(np.minimum(side, side[::-1]) * spacing_mm) for side in sides)
+    return np.asarray(left[:, None, None] * down[None, :, None] * back[None, None, :])
+
+
+def _original_shift(moved_mm: Profile, spacing_mm: float) -> Profile:
+    """Movement told by where the content was, instead of by where it is."""
+    rows = np.arange(len(moved_mm), dtype=np.float64)
+    came_from = np.maximum.accumulate(rows - moved_mm / spacing_mm)
+    return np.asarray(np.interp(rows, came_from, moved_mm))
+
+
+def _ramp(inwards_mm: np.ndarray) -> np.ndarray:
+    part = np.clip(inwards_mm / FADE_MM, 0.0, 1.0)
+    return np.asarray(part * part * (3.0 - 2.0 * part))
+
+
+def _columns(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Each column sampled along the rows: linear, or nearest for whole numbers."""
+    columns = np.arange(image.shape[1])[None, :]
+    if np.issubdtype(image.dtype, np.integer):
+        return np.asarray(image[np.rint(places).astype(int), columns])
+    low = np.minimum(places.astype(int), image.shape[0] - 2)
+    part = places - low
+    return np.asarray((1 - part) * image[low, columns] + part * image[low + 1, columns])

@@ -1,0 +1,179 @@
+"""How well the spine's networks do on vertebrae that did not train.
+
+A generator is asked for every second slice of a healthy body that it has not seen; its maps are
+put together and compared with the body: overlap, the heights of the three thirds, and grey
+values inside the body's box. The floor of the height error is the variation between healthy
+neighbours, which nobody can foresee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lamella.methods.healthivert.channels import Plane
+from lamella.methods.healthivert.networks import Drawn
+from lamella.methods.healthivert.objective import SliceBatch, Terms, assembled
+from lamella.physics.vertebra_zones import zone_heights
+from lamella.records import ZONES
+from lamella.training.spine_batches import Attention, Look, gap_slice, plain_slice, stacked
+from lamella.training.spine_crops import CropFacts
+from lamella.training.spine_pool import SpinePool
+
+EVERY = 2
+AT_ONCE = 16
+GREY_RANGE = 2.0
+FRACTURE_PLACES = (0.3, 0.4, 0.5, 0.6, 0.7)
+"""Where across a body the slices lie that judge the classifier."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GeneratorJudge:
+    """Metrics of a generator.
+
+    Args:
+        pool: crops; those of grade 0 judge.
+        attention: of the classifier on them, or None.
+        plane: of the slices.
+        terms: how slices are assembled.
+        most: crops that judge, spread over the pool.
+    """
+
+    pool: SpinePool
+    attention: Attention | None
+    plane: Plane
+    terms: Terms
+    most: int = 16
+
+    def __call__(self, network: Callable[[Tensor], Drawn]) -> dict[str, float]:
+        """Means over the crops: Dice, height error in mm, height bias in mm, PSNR in dB."""
+        rows = [self._of_crop(number, network) for number in self.numbers]
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """Crops that judge."""
+        healthy = np.flatnonzero(self.pool.grades == 0)
+        few = np.linspace(0, len(healthy) - 1, min(self.most, len(healthy))).round().astype(int)
+        return healthy[few]
+
+    def _of_crop(self, number: int, network: Callable[[Tensor], Drawn]) -> dict[str, float]:
+        crop = self.pool.crops[number]
+        made = list(self._drawn(number, network))
+        found, grey, target, ct = (torch.cat(column).numpy() for column in zip(*made, strict=True))
+        low, high = _box(target)
+        inside = np.square((grey - ct)[:, low[0] : high[0], low[1] : high[1]]).mean()
+        errors = zone_errors_mm(found, target, crop.facts, self.plane)
+        return {
+            "dice": dice_of(found > 0.5, target > 0.5),
+            "height_error_mm": float(np.abs(errors).mean()),
+            "height_bias_mm": float(errors.mean()),
+            "psnr": float(10.0 * np.log10(GREY_RANGE**2 / max(float(inside), 1e-9))),
+        }
+
+    def _drawn(
+        self, number: int, network: Callable[[Tensor], Drawn]
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Target found, grey drawn, and the truth of both, slice by slice, centred frame."""
+        crop = self.pool.crops[number]
+        hot = None if self.attention is None else self.attention[number]
+        looks = [Look(index=index) for index in slices_across(crop.facts, self.plane)]
+        for first in range(0, len(looks), AT_ONCE):
+            samples = [gap_slice(crop, hot, self.plane, each) for each in looks[first:][:AT_ONCE]]
+            batch: SliceBatch = stacked(samples)
+            made = assembled(as_floats(network(batch.seen)), batch, self.terms)
+            yield made.target, made.fine, batch.target, batch.ct
+
+
+def as_floats(drawn: Drawn) -> Drawn:
+    """The same in single precision."""
+    return Drawn(drawn.maps.float(), drawn.heights.float())
+
+
+def slices_across(facts: CropFacts, plane: Plane) -> range:
+    """Every second slice of a body."""
+    first, last = facts.span(plane)
+    return range(max(0, round(first)), round(last) + 1, EVERY)
+
+
+def dice_of(found: np.ndarray, true: np.ndarray) -> float:
+    """``2 |A and B| / (|A| + |B|)``."""
+    return float(2 * (found & true).sum() / max(int(found.sum()) + int(true.sum()), 1))
+
+
+def zone_errors_mm(
+    found: np.ndarray, true: np.ndarray, facts: CropFacts, plane: Plane
+) -> np.ndarray:
+    """Error of the mean height of each third, (3,), mm along the spine.
+
+    Heights are sums of probabilities over the rows, as
+    :func:`~lamella.physics.vertebra_zones.zone_heights` averages them over the true body's box.
+
+    Args:
+        found: probability of the body, (slice, rows, cols).
+        true: the body, likewise.
+        facts: of the crop.
+        plane: of the slices.
+    """
+    columns = [facts.row_mm * volume.sum(axis=1, dtype=np.float64) for volume in (found, true)]
+    if plane is Plane.SAGITTAL:
+        columns = [each.T for each in columns]
+    body = columns[1] > 0.0
+    seen, was = (np.where(body, each, np.nan) for each in columns)
+    steps = (1.0, float(EVERY)) if plane is Plane.SAGITTAL else (float(EVERY), 1.0)
+    places = [np.arange(size) * step for size, step in zip(body.shape, steps, strict=True)]
+    ends = [_ends(body.any(axis=1 - axis), places[axis]) for axis in (0, 1)]
+    means = [zone_heights(places[0], places[1], each, ends[0], ends[1]) for each in (seen, was)]
+    return np.array([means[0].of(zone) - means[1].of(zone) for zone in ZONES])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FractureJudge:
+    """Metrics of a classifier on the middle slices of crops of every grade.
+
+    Args:
+        pool: crops.
+    """
+
+    pool: SpinePool
+
+    def __call__(self, network: nn.Module) -> dict[str, float]:
+        """Area under the curve, and sensitivity and specificity at one half, slice by slice."""
+        logits, fractured = [], []
+        for crop in self.pool.crops:
+            first, last = crop.facts.span(Plane.SAGITTAL)
+            places = [round(first + part * (last - first)) for part in FRACTURE_PLACES]
+            slices = np.stack([plain_slice(crop, Look(index=place)) for place in places])
+            logits += network(torch.from_numpy(slices[:, None])).logit[:, 0].tolist()
+            fractured += [crop.facts.grade > 0] * len(places)
+        return fracture_figures(logits, fractured)
+
+
+def fracture_figures(logits: Sequence[float], fractured: Sequence[bool]) -> dict[str, float]:
+    """Area under the curve (ties count half), sensitivity and specificity at a logit of 0.
+
+    0.5 and not a number where one of the two classes is absent.
+    """
+    score, ill = np.asarray(logits), np.asarray(fractured, bool)
+    apart = score[ill][:, None] - score[~ill][None, :]
+    area = float((np.sign(apart).mean() + 1.0) / 2.0) if apart.size else 0.5
+    return {
+        "auc": area,
+        "sensitivity": float((score[ill] > 0).mean()) if ill.any() else float("nan"),
+        "specificity": float((score[~ill] <= 0).mean()) if (~ill).any() else float("nan"),
+    }
+
+
+def _box(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and one past the last row and column of a body, over all slices."""
+    at = np.argwhere(target.max(axis=0) > 0.5)
+    return at.min(axis=0), at.max(axis=0) + 1
+
+
+def _ends(present: np.ndarray, places: np.ndarray) -> tuple[float, float]:
+    at = np.flatnonzero(present)
+    return float(places[at[0]]), float(places[at[-1]])

@@ -49,9 +49,7 @@ def measured(phantom: SpinePhantom, level: str) -> MeasuredBody:
     oval = (2 * back[:, None] / depth) ** 2 + (2 * left / width) ** 2 <= 1.0
     half = np.where(oval, profile[:, None] / 2, np.nan).astype(np.float32)
     frame = phantom.frames[level]
-    drawn = HeightMap(
-        frame=frame, posterior_mm=back, left_mm=left, upper_mm=half, lower_mm=-half
-    )
+    drawn = HeightMap(frame=frame, posterior_mm=back, left_mm=left, upper_mm=half, lower_mm=-half)
     return MeasuredBody(
         level=level,
         frame=frame,
@@ -69,7 +67,7 @@ def same(value: float) -> Zones:
     return Zones(anterior=value, middle=value, posterior=value, whole=value)
 
 
-def vertebra(phantom: SpinePhantom, level: str) -> Vertebra:
+def vertebra(phantom: SpinePhantom, level: str, with_ct: bool = True) -> Vertebra:
     """A vertebra compared with the phantom's heights before the fracture."""
     body = measured(phantom, level)
     healthy = HealthyHeights(
@@ -80,7 +78,7 @@ def vertebra(phantom: SpinePhantom, level: str) -> Vertebra:
     )
     told = height_loss(body, healthy)
     return Vertebra(
-        level=level, body=body, healthy=healthy, loss=told, generated=bool(told.grade)
+        level=level, body=body, healthy=healthy, loss=told, generated=with_ct and bool(told.grade)
     )
 
 
@@ -93,7 +91,7 @@ def assessed(
     refused = Vertebra(level=last, refused="cut off by the border of the volume")
     pseudo = on_grid(healthy, phantom)
     return SpineAssessment(
-        vertebrae=(*(vertebra(phantom, level) for level in answered), refused),
+        vertebrae=(*(vertebra(phantom, level, with_ct) for level in answered), refused),
         labels=phantom.labels,
         ct=phantom.ct if with_ct else None,
         pseudo_ct=pseudo[0] if with_ct else None,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lamella.methods.healthivert.channels import MIDDLE_ROW, SHAPE
 from lamella.prepare.spine.curve import STEP_MM, SpineCurve
 from lamella.prepare.spine.straight import StraightSpine
 from lamella.records.spine import VERSE_IDS
@@ -79,3 +80,16 @@ def spine(
         origin_mm=(-48.0, 0.0, -40.0),
         curve=curve(radius_mm),
     )
+
+
+def drawn_body(front_mm: float, back_mm: float, *, dome_mm: float = 0.0) -> np.ndarray:
+    """Probability of a body in the box (64, 160, 96), surfaces exact between rows.
+
+    Both endplates run straight from front to back and sink by ``dome_mm`` in the middle.
+    """
+    left, rows, back = np.meshgrid(*(np.arange(n, dtype=float) for n in SHAPE), indexing="ij")
+    across, along = (left - 31.0) / (WIDTH_MM / 2), (back - 47.0) / (DEPTH_MM / 2)
+    bowl = dome_mm * (1.0 - across**2).clip(0.0) * (1.0 - along**2).clip(0.0)
+    half = (front_mm + (back_mm - front_mm) * (along + 1.0) / 2.0) / 2.0 - bowl
+    inside = ((half - np.abs(rows - MIDDLE_ROW)) / 3.0 + 0.5).clip(0.0, 1.0)
+    return (inside * (across**4 + along**4 < 1.0)).astype(np.float32)

@@ -54,6 +54,21 @@ def test_data_has_a_usual_place(lamella, calls, tmp_path, monkeypatch):
     assert "--data" in ran.err
 
 
+def test_the_spine_makes_do_with_phantoms(lamella, calls, tmp_path, monkeypatch):
+    """Its data is LAMELLA_DATA/spine where that exists, else none is needed."""
+    monkeypatch.setattr(develop, "offered", lambda package, function: ["healthivert"])
+    monkeypatch.delenv("LAMELLA_DATA", raising=False)
+    assert lamella("train", "healthivert").code == 0
+    assert calls[-1]["data"] is None
+    monkeypatch.setenv("LAMELLA_DATA", str(tmp_path))
+    assert lamella("train", "healthivert").code == 0
+    assert calls[-1]["data"] is None
+    (tmp_path / "spine").mkdir()
+    assert lamella("train", "healthivert").code == 0
+    assert calls[-1]["data"] == tmp_path / "spine"
+    assert "found no data" in lamella("train", "healthivert", "--data", "nowhere").err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import volumes
 
+import volumes
 from lamella.io.hounsfield import refuse_not_hounsfield, spread_of
 from lamella.records import LamellaError
 

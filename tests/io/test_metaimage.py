@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-import volumes
 
+import volumes
 from lamella.io.metaimage import read_metaimage
 from lamella.records import LamellaError
 

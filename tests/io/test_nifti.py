@@ -5,8 +5,8 @@ import gzip
 import nibabel as nib
 import numpy as np
 import pytest
-import volumes
 
+import volumes
 from lamella.io.nifti import SYNTHETIC_MARK, read_nifti, write_nifti
 from lamella.records import LamellaError
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import joints
+from lamella.recipes.healthivert import tiny
+from lamella.training.spine_material import SpineMaterial
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     crossed = {"00004_L_13": [joints.phantom(), joints.phantom(noise_seed=1)]}
     joints.write_manifest(folder / "train.json", open_joints | crossed)
     return folder
+
+
+@pytest.fixture(scope="session")
+def spine_material(tmp_path_factory: pytest.TempPathFactory) -> SpineMaterial:
+    """Three coarse spine phantoms of three levels: two train, one judges."""
+    return SpineMaterial(None, tmp_path_factory.mktemp("spine-pool"), tiny(None).amounts)

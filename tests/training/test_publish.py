@@ -97,3 +97,15 @@ def test_a_folder_keeps_its_recipe_and_refuses_another(tmp_path):
     with pytest.raises(LamellaError, match="holds a run of another recipe"):
         keep_recipe({"steps": 6, "widths": (8, 16)}, tmp_path)
     assert (tmp_path / "recipe.json").read_bytes() == before
+
+
+def test_another_licence_and_other_judges_can_be_named(tmp_path):
+    about = replace(ABOUT, licence="phantoms only", judged_on="held-out phantoms")
+    card = json.loads(release(nn.Conv2d(1, 2, 3, padding=1), tmp_path, about).read_text())
+    assert card["licence"] == "phantoms only"
+    assert card["metrics"] == {"held-out phantoms": {"dice": 0.5}}
+
+
+def test_data_can_be_called_by_another_name(tmp_path):
+    assert plain(Recipe(data=tmp_path / "mcp"))["data"] == "mcp/train.json"
+    assert plain(Recipe(data=tmp_path / "mcp"), "phantoms")["data"] == "phantoms"

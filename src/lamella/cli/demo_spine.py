@@ -8,6 +8,7 @@ from pathlib import Path
 from lamella.cli.console import say
 from lamella.cli.outputs import refuse_unwritable, writable
 from lamella.cli.spine import SpineOptions, spine
+from lamella.cli.spine_run import FILES
 from lamella.io.volume import write_volume
 from lamella.io.write import guard_output
 from lamella.physics.phantoms.spine import SpinePhantom, SpinePhantomSpec, spine_phantom
@@ -33,13 +34,11 @@ class SpineDemo:
         out: folder for the phantom's files and the results.
         seed: draws the person.
         force: replace what is there.
-        spacing_mm: of the phantom's voxels.
     """
 
     out: Path = DEFAULT_OUT
     seed: int = 0
     force: bool = False
-    spacing_mm: float = SPACING_MM
 
     def run(self) -> int:
         """Write the phantom, assess it and say how near to the truth that was.
@@ -48,7 +47,7 @@ class SpineDemo:
             LamellaError: something in the way, or not writable.
         """
         refuse_unwritable(self.out)
-        guard_output([self.out / CT_FILE, self.out / LABELS_FILE], self.force)
+        guard_output([self.out / name for name in (CT_FILE, LABELS_FILE, *FILES)], self.force)
         phantom = spine_phantom(self.spec)
         with writable(self.out):
             self.out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +63,7 @@ class SpineDemo:
     def spec(self) -> SpinePhantomSpec:
         """What determines the phantom."""
         return SpinePhantomSpec(
-            levels=LEVELS, spacing_mm=self.spacing_mm, fractures=FRACTURES, seed=self.seed
+            levels=LEVELS, spacing_mm=SPACING_MM, fractures=FRACTURES, seed=self.seed
         )
 
 

@@ -40,7 +40,6 @@ class TrainOptions:
         steps: optimisation steps, when not the recipe's own number.
         recipe: size of the run.
         variant: of the method.
-        part: network of a method that has several.
     """
 
     steps: Annotated[
@@ -53,14 +52,9 @@ class TrainOptions:
     variant: Annotated[
         str | None,
         Parameter(
-            help="Of bls-gan, lsn and healthivert: as-published, exact or an ablation; of "
+            help="Of bls-gan, lsn and healthivert: as-published, exact or an ablation, of the "
+            "last one network alone with /classifier, /sagittal or /coronal behind it; of "
             "few-labels: segmented; of registration: layers or plain; of narrowing: one method."
-        ),
-    ] = None
-    part: Annotated[
-        str | None,
-        Parameter(
-            help="Of healthivert, to train one network alone: classifier, sagittal or coronal."
         ),
     ] = None
 
@@ -82,12 +76,12 @@ def train(
         data: folder with train.json, by default LAMELLA_DATA/mcp; of healthivert a folder in
             VerSe's layout, by default LAMELLA_DATA/spine, and phantoms where there is none.
         out: folder for checkpoints and logs; by default runs/NAME.
-        options: steps, size, variant and part.
+        options: steps, size and variant.
     """
     if options.steps is not None and options.steps < 1:
         raise UsageError(f"expected --steps above 0, got {options.steps}")
     start = _function("lamella.recipes", name, "train")
-    wanted = {"recipe": options.recipe, "variant": options.variant, "part": options.part}
+    wanted = {"recipe": options.recipe, "variant": options.variant}
     chosen = _accepted(start, f"train {name}", **wanted)
     place = out or Path("runs") / (f"{name}-{options.variant}" if options.variant else name)
     start(data=_training_data(name, data), out=place, steps=options.steps, **chosen)

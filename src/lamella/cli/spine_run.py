@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lamella.cli.info import versions
 from lamella.cli.outputs import NOTICE, refuse_unwritable, writable, write_text
-from lamella.cli.progress import announced
 from lamella.cli.runs import PAGE_FILE, RUN_FILE, is_own_run
-from lamella.cli.spine import SpineOptions, level_names
+from lamella.cli.spine import SpineOptions
 from lamella.cli.spine_table import JSON_FILE, TABLE_FILE, write_tables
-from lamella.io.label_grid import on_grid
 from lamella.io.volume import read_ct, read_labels, write_volume
 from lamella.io.write import guard_output, sha256_of, write_json
-from lamella.records import CTVolume, LamellaError, RunRecord, SpineAssessment, SpineLabels
+from lamella.records import CTVolume, RunRecord, SpineAssessment, SpineLabels
 from lamella.report.spine import spine_page
 from lamella.report.spine_case import spine_case
-from lamella.report.spine_words import notes, summary
+from lamella.report.spine_words import notes, summary, warnings
 from lamella.zoo.models import weights_sha256
 from lamella.zoo.spine import assess_spine
 
@@ -37,29 +36,40 @@ class Assessed:
     Args:
         answers: lines for the reader.
         warnings: sentences to see beside them.
-        missed: requested levels without a pseudo-healthy image, or no answer at all.
         volume: the pseudo-healthy CT's file, or None.
     """
 
     answers: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-    missed: bool = False
     volume: Path | None = None
 
 
 @dataclass(kw_only=True)
-class Spent:
-    """Seconds of each step."""
+class Steps:
+    """What is being done, told on a terminal, and the seconds that each step took."""
 
+    tell: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def on(self, step: str) -> Iterator[None]:
-        """Count the time inside, and say on a terminal what goes on."""
+        """Tell a step and count the time inside."""
+        self.tell(step)
         started = time.perf_counter()
-        with announced(step, 2):
-            yield
+        yield
         self.seconds[step] = round(time.perf_counter() - started, 3)
+
+
+@contextmanager
+def steps() -> Iterator[Steps]:
+    """Steps that a terminal's standard error shows as they come, and nothing else does."""
+    if not sys.stderr.isatty():
+        yield Steps(tell=lambda step: None)
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield Steps(tell=status.update)
 
 
 def assessed(ct: Path | None, options: SpineOptions) -> Assessed:
@@ -70,16 +80,20 @@ def assessed(ct: Path | None, options: SpineOptions) -> Assessed:
     """
     refuse_unwritable(options.out)
     guard_output([options.out / name for name in FILES], options.force)
-    spent, started = Spent(), time.perf_counter()
-    with spent.on("reading"):
+    with steps() as doing:
+        return _assessed(ct, options, doing)
+
+
+def _assessed(ct: Path | None, options: SpineOptions, doing: Steps) -> Assessed:
+    with doing.on("reading"):
         volume, labels = _read(ct, options)
-    with spent.on("assessing"):
-        found = assess_spine(volume, labels, method=options.method, generate=options.wanted)
-    with spent.on("drawing"):
-        case = spine_case(found, "The spine")
         digests = inputs_sha256(ct, options)
-    spent.seconds["total"] = round(time.perf_counter() - started, 3)
-    record = _record(found, options, digests, spent)
+    with doing.on("assessing"):
+        asked = {"method": options.method, "generate": options.wanted}
+        found = assess_spine(volume, labels, **asked, progress=doing.tell)
+    with doing.on("drawing the report"):
+        case = spine_case(found, "The spine")
+    record = _record(found, options, digests, doing.seconds)
     _write(options, found, spine_page(case, record), record)
     return _said(options, found)
 
@@ -104,24 +118,14 @@ def digest_of(path: Path) -> str:
 
 def _read(ct: Path | None, options: SpineOptions) -> tuple[CTVolume | None, SpineLabels]:
     volume = None if ct is None else read_ct(ct)
-    labels = read_labels(list(options.labels), options.label_scheme, options.bodies)
-    if volume is not None:
-        labels = on_grid(labels, volume)
-    absent = [level for level in _requested(options) if level not in labels.levels]
-    if absent:
-        raise LamellaError(
-            f"expected --levels that are labelled ({', '.join(labels.levels)}), "
-            f"got {', '.join(absent)}"
-        )
-    return volume, labels
-
-
-def _requested(options: SpineOptions) -> tuple[str, ...]:
-    return () if options.levels is None else level_names(options.levels)
+    return volume, read_labels(list(options.labels), options.label_scheme, options.bodies)
 
 
 def _record(
-    found: SpineAssessment, options: SpineOptions, digests: dict[str, str], spent: Spent
+    found: SpineAssessment,
+    options: SpineOptions,
+    digests: dict[str, str],
+    seconds: dict[str, float],
 ) -> RunRecord:
     grid = found.labels if found.ct is None else found.ct
     spacing = " x ".join(f"{edge:.4g}" for edge in grid.spacing_mm)
@@ -131,8 +135,8 @@ def _record(
         weights_sha256=weights_sha256(),
         inputs_sha256=digests,
         spacing={"labels" if found.ct is None else "CT": f"{spacing} mm"},
-        timings_s=dict(spent.seconds),
-        warnings=_warnings(found),
+        timings_s=seconds | {"total": round(sum(seconds.values()), 3)},
+        warnings=warnings(found),
     )
 
 
@@ -157,18 +161,10 @@ def _remove(files: Sequence[Path]) -> None:
             file.unlink()
 
 
-def _warnings(found: SpineAssessment) -> tuple[str, ...]:
-    ct = () if found.ct is None else found.ct.warnings
-    return tuple(dict.fromkeys((*found.warnings, *found.labels.warnings, *ct)))
-
-
 def _said(options: SpineOptions, found: SpineAssessment) -> Assessed:
-    made = {each.level for each in found.vertebrae if each.generated}
-    answered = any(each.loss is not None for each in found.vertebrae)
     lines = [f"{each.text}: {each.detail}" for each in summary(found)]
     return Assessed(
         answers=(*lines, *notes(found)),
-        warnings=_warnings(found),
-        missed=not answered or not made.issuperset(_requested(options)),
+        warnings=warnings(found),
         volume=None if found.pseudo_ct is None else options.out / CT_FILE,
     )

@@ -64,9 +64,7 @@ def write_tables(out: Path, assessment: SpineAssessment) -> None:
     writer.writeheader()
     writer.writerows(_as_text(row) for row in rows)
     write_text(out / TABLE_FILE, table.getvalue())
-    write_json(
-        out / JSON_FILE, {"notice": NOTICE, "method": assessment.method, "vertebrae": rows}
-    )
+    write_json(out / JSON_FILE, {"notice": NOTICE, "method": assessment.method, "vertebrae": rows})
 
 
 def _measured(vertebra: Vertebra) -> dict[str, Any]:

@@ -61,7 +61,9 @@ class SpineCase:
     @property
     def is_answered(self) -> bool:
         """True when the method says a loss or a grade."""
-        return self.refused is None and (self.said_grade is not None or np.isfinite(self.rhlv).all())
+        return self.refused is None and (
+            self.said_grade is not None or np.isfinite(self.rhlv).all()
+        )
 
     @property
     def is_whole(self) -> bool:

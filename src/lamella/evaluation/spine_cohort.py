@@ -9,6 +9,7 @@ wrong neighbour.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -43,14 +44,29 @@ class CohortSpine:
     """One phantom spine and its vertebrae of interest.
 
     Args:
-        name: for instance ``"spine-007"``.
-        spec: determines the phantom.
-        targets: levels that are scored, from the skull down.
+        number: in the cohort.
+        spacing_mm: of its voxels.
+        vertebrae: fewest and most in it.
     """
 
-    name: str
-    spec: SpinePhantomSpec
-    targets: tuple[str, ...]
+    number: int
+    spacing_mm: Spacing
+    vertebrae: tuple[int, int] = VERTEBRAE
+
+    @property
+    def name(self) -> str:
+        """For instance ``"spine-007"``."""
+        return f"spine-{self.number:03d}"
+
+    @property
+    def spec(self) -> SpinePhantomSpec:
+        """Determines the phantom."""
+        return _drawn(self)[0]
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Levels that are scored, from the skull down."""
+        return _drawn(self)[1]
 
 
 def spine_cohort(
@@ -65,7 +81,10 @@ def spine_cohort(
         spacings: of their voxels in mm, in turn.
         vertebrae: fewest and most in one spine.
     """
-    return tuple(_spine(number, spacings[number % len(spacings)], vertebrae) for number in range(count))
+    return tuple(
+        CohortSpine(number=number, spacing_mm=spacings[number % len(spacings)], vertebrae=vertebrae)
+        for number in range(count)
+    )
 
 
 def spacing_class(spacing_mm: Sequence[float]) -> str:
@@ -79,17 +98,18 @@ def spacing_class(spacing_mm: Sequence[float]) -> str:
     return FINE if longest <= 1.0 else MIDDLE if longest <= 2.0 else COARSE
 
 
-def _spine(number: int, spacing_mm: Spacing, vertebrae: tuple[int, int]) -> CohortSpine:
+@lru_cache
+def _drawn(spine: CohortSpine) -> tuple[SpinePhantomSpec, tuple[str, ...]]:
     """Drawn again where the fractures leave a body thinner than can be drawn."""
-    rng = np.random.default_rng([STREAM, FIRST_SEED, number])
+    rng = np.random.default_rng([STREAM, FIRST_SEED, spine.number])
     for attempt in range(TRIES):
-        levels = _levels(rng, vertebrae)
+        levels = _levels(rng, spine.vertebrae)
         targets = _chosen(levels, rng)
-        spec = _spec(FIRST_SEED + TRIES * number + attempt, levels, spacing_mm, rng)
-        spine = _fractured(spec, targets, rng)
-        if _is_drawable(spine):
-            return CohortSpine(name=f"spine-{number:03d}", spec=spine, targets=targets)
-    raise LamellaError(f"no phantom spine {number} can be drawn in {TRIES} tries")
+        spec = _spec(FIRST_SEED + TRIES * spine.number + attempt, levels, spine.spacing_mm, rng)
+        fractured = _fractured(spec, targets, rng)
+        if _is_drawable(fractured):
+            return fractured, targets
+    raise LamellaError(f"{spine.name} cannot be drawn in {TRIES} tries")
 
 
 def _levels(rng: np.random.Generator, vertebrae: tuple[int, int]) -> tuple[str, ...]:

@@ -200,7 +200,12 @@ def loss_table(title: str, scores: Mapping[str, LossScore | None]) -> str:
 def difference_table(title: str, found: Mapping[str, LossDifference | None]) -> str:
     """One row per method."""
     rows = [
-        [name, each.vertebrae, known(each.mae_pp, 2, signed=True), known(each.macro_f1, signed=True)]
+        [
+            name,
+            each.vertebrae,
+            known(each.mae_pp, 2, signed=True),
+            known(each.macro_f1, signed=True),
+        ]
         for name, each in found.items()
         if each is not None
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ def is_segmentation(header: Dataset) -> bool:
 
 
 def read_segments(header: Dataset) -> Segments:
-    """All segments of a segmentation object on one grid.
+    """Vertebrae of a segmentation object on one grid; all segments where none is named.
 
     Where segments overlap, the one with the highest number keeps the voxel, with a warning.
 
@@ -59,8 +60,9 @@ def read_segments(header: Dataset) -> Segments:
             segmentation = highdicom.seg.Segmentation.from_dataset(header, copy=False)
             geometry = segmentation.get_volume_geometry()
             refuse_voxels(tuple(int(side) for side in geometry.spatial_shape))
-            values, warnings = _numbers(segmentation)
-        levels = _levels(segmentation)
+            levels = _levels(segmentation)
+            wanted = sorted(levels) or [int(number) for number in segmentation.segment_numbers]
+            values, warnings = _numbers(segmentation, wanted)
     except LamellaError:
         raise
     except Exception:  # noqa: BLE001 -- damaged objects fail with any exception
@@ -74,19 +76,18 @@ def read_segments(header: Dataset) -> Segments:
     )
 
 
-def _numbers(segmentation: Any) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
+def _numbers(segmentation: Any, wanted: list[int]) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
     """Segment numbers on one grid; segments that overlap are laid over one another."""
-    try:
-        combined = segmentation.get_volume(combine_segments=True)
+    with suppress(RuntimeError, ValueError):  # segments that overlap, fractional ones
+        combined = segmentation.get_volume(segment_numbers=wanted, combine_segments=True)
         return np.asarray(combined.array).astype(np.uint16), ()
-    except (RuntimeError, ValueError):
-        return _overlaid(segmentation)
+    return _overlaid(segmentation, wanted)
 
 
-def _overlaid(segmentation: Any) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
+def _overlaid(segmentation: Any, wanted: list[int]) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
     values = np.zeros(segmentation.get_volume_geometry().spatial_shape, np.uint16)
     overlapping = 0
-    for number in segmentation.segment_numbers:
+    for number in wanted:
         one = segmentation.get_volume(segment_numbers=[number])
         inside = np.asarray(one.array)[..., 0] > HALF
         overlapping += int(np.count_nonzero(values[inside]))

@@ -87,19 +87,19 @@ SCHEMES: Mapping[str, LabelScheme] = MappingProxyType(
                 name="totalsegmentator",
                 title="TotalSegmentator",
                 levels=MappingProxyType(_V2),
-                others=frozenset(range(1, 118)) - _V2.keys(),
+                others=frozenset(range(1, 118)).difference(_V2),
             ),
             LabelScheme(
                 name="totalsegmentator-v1",
                 title="TotalSegmentator 1",
                 levels=MappingProxyType(_V1),
-                others=frozenset(range(1, 105)) - _V1.keys(),
+                others=frozenset(range(1, 105)).difference(_V1),
             ),
             LabelScheme(
                 name="totalspineseg",
                 title="TotalSpineSeg",
                 levels=MappingProxyType(_DOWNWARDS),
-                others=frozenset(range(1, 256)) - _DOWNWARDS.keys(),
+                others=frozenset(range(1, 256)).difference(_DOWNWARDS),
                 recognised=False,
             ),
         )

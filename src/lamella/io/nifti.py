@@ -108,7 +108,7 @@ def _apart_mm(forms: list[Affine], shape: tuple[int, ...]) -> float:
 
 def _opened(path: Path) -> Any:
     try:
-        image = nib.load(path)  # type: ignore[attr-defined]
+        image: Any = nib.load(path)
     except Exception:  # noqa: BLE001 -- damaged files fail with any exception
         raise LamellaError("expected a NIfTI volume, got another or damaged file") from None
     if not isinstance(image, nib.Nifti1Pair):
@@ -134,7 +134,7 @@ def _stored(image: Any, path: Path) -> NDArray[Any]:
 
 
 def _header(values: NDArray[Any], affine: Affine, description: str) -> Any:
-    header = nib.Nifti1Header()  # type: ignore[no-untyped-call]
+    header: Any = nib.Nifti1Header()  # type: ignore[no-untyped-call]
     header.set_data_dtype(values.dtype)
     header.set_data_shape(values.shape)
     header.set_sform(affine, SCANNER)

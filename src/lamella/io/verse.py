@@ -137,7 +137,7 @@ def read_centroids(path: Path) -> dict[str, tuple[float, float, float]]:
     Raises:
         LamellaError: not such a file.
     """
-    entries = _json_of(path)
+    entries: Any = _json_of(path)
     try:
         return {
             LEVEL_OF[int(entry["label"])]: (float(entry["X"]), float(entry["Y"]), float(entry["Z"]))

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 
@@ -78,9 +77,7 @@ class LevelNorm:
 
 def _norms() -> Mapping[str, LevelNorm]:
     fields = ("posterior_mm", "wedge_deg", "depth_mm", "width_mm", "flare", "disc_mm")
-    return MappingProxyType(
-        {level: LevelNorm(**dict(zip(fields, row, strict=True))) for level, row in _ROWS.items()}
-    )
+    return {level: LevelNorm(**dict(zip(fields, row, strict=True))) for level, row in _ROWS.items()}
 
 
 _ROWS: Mapping[str, tuple[float, ...]] = {

@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
-from lamella.physics.fracture_map import FractureMap, fracture_map
+from lamella.physics.fracture_fit import fracture_map
+from lamella.physics.fracture_map import FractureMap
 from lamella.records.images import LamellaError
 from lamella.records.spine import CTVolume, SpineLabels
 from lamella.records.vertebra import HeightMap, VertebraFrame, Zones

@@ -3,7 +3,7 @@
 ``lamella train healthivert --variant exact --recipe cpu``. With ``--data`` a folder in VerSe's
 layout with its grades teaches; without, phantoms and virtual fractures do. The folder of a run
 holds ``pool`` and ``classifier``, which all variants share, and each variant's generators. The
-three networks are trained one after another, or one at a time with ``--part``.
+three networks are trained one after another, or one alone with ``--variant exact/sagittal``.
 """
 
 from collections.abc import Callable
@@ -38,11 +38,13 @@ from lamella.training.spine_attention import attention_of
 from lamella.training.spine_batches import SliceDrawer
 from lamella.training.spine_judge import GeneratorJudge, as_floats
 from lamella.training.spine_material import SpineAmounts, SpineMaterial
+from lamella.training.spine_phantoms import PhantomChance
 from lamella.training.spine_pool import SpinePool
 
 PLANES = {"sagittal": Plane.SAGITTAL, "coronal": Plane.CORONAL}
 PARTS = ("classifier", *PLANES)
 WATCHED = "dice"
+COARSE = PhantomChance(fractured=0.5, spacing_mm=(2.5, 3.0), whole_trunk=0.0)
 
 
 class Made(NamedTuple):
@@ -79,7 +81,9 @@ def tiny(data: Path | None) -> SpineRecipe:
     """A few steps of small networks on two phantoms: shows that everything works."""
     return SpineRecipe(
         data=data,
-        amounts=SpineAmounts(phantoms=1, judged_phantoms=1, levels=2, fractures=1, processes=1),
+        amounts=SpineAmounts(
+            phantoms=2, judged_phantoms=1, levels=3, fractures=1, chance=COARSE, processes=1
+        ),
         width=8,
         classifier_steps=3,
         generator_steps=3,
@@ -120,7 +124,6 @@ def train(
     *,
     recipe: str = "cpu",
     variant: str = "exact",
-    part: str | None = None,
 ) -> Path:
     """Train the networks, or go on training; each writes its ONNX file and card.
 
@@ -129,8 +132,8 @@ def train(
         out: folder of the run: ``classifier``, ``VARIANT/sagittal``, ``VARIANT/coronal``.
         steps: of each network, instead of the recipe's.
         recipe: ``tiny``, ``cpu`` or ``full``.
-        variant: a name in ``VARIANTS``.
-        part: one network alone, the classifier first.
+        variant: a name in ``VARIANTS``; with ``/PART`` behind it one network alone, after the
+            classifier.
 
     Returns:
         Path of the last card.
@@ -138,9 +141,10 @@ def train(
     Raises:
         LamellaError: no such recipe, variant or part, or a cohort without grades.
     """
-    wanted = PARTS if part is None else (part,)
-    refuse_unknown(((recipe, RECIPES), (variant, VARIANTS), (wanted[0], dict.fromkeys(PARTS))))
-    chosen = replace(RECIPES[recipe](data), variant=variant)
+    name, _, part = variant.partition("/")
+    wanted = (part,) if part else PARTS
+    refuse_unknown(((recipe, RECIPES), (name, VARIANTS), (wanted[0], dict.fromkeys(PARTS))))
+    chosen = replace(RECIPES[recipe](data), variant=name)
     if steps is not None:
         chosen = replace(chosen, classifier_steps=steps, generator_steps=steps)
     material = SpineMaterial(data, out / "pool", chosen.amounts)

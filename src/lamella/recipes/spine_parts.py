@@ -37,7 +37,7 @@ class SpineRecipe:
     data: Path | None
     variant: str = "exact"
     part: str = "sagittal"
-    amounts: SpineAmounts = SpineAmounts()
+    amounts: SpineAmounts = SpineAmounts()  # noqa: RUF009
     width: int | None = None
     classifier_steps: int = 4000
     generator_steps: int = 3600
@@ -48,7 +48,7 @@ class SpineRecipe:
     critics_learning_rate: float = 2e-4
     real_fraction: float = 0.08
     judged_crops: int = 12
-    pace: Pace = Pace(chunk_steps=450, warmup_steps=100)
+    pace: Pace = Pace(chunk_steps=450, warmup_steps=100)  # noqa: RUF009
 
 
 def run_part(

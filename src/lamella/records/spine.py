@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -30,6 +30,9 @@ VERSE_IDS: Mapping[str, int] = MappingProxyType(
 
 LEVEL_OF: Mapping[int, str] = MappingProxyType({number: name for name, number in VERSE_IDS.items()})
 """Number in VerSe's scheme -> level."""
+
+
+PIECE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,17 +97,19 @@ class SpineLabels:
     scheme: str = "VerSe"
     source: str = "array"
     warnings: tuple[str, ...] = ()
+    _found: tuple[int, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 3:
             raise LamellaError(f"expected labels of 3 dimensions, got {self.ids.ndim}")
         object.__setattr__(self, "affine", checked_affine(self.affine))
-        found = np.flatnonzero(np.bincount(self.ids.ravel(), minlength=256))
-        unknown = [int(number) for number in found if number and number not in LEVEL_OF]
+        found = numbers_in(self.ids)
+        unknown = [number for number in found if number not in LEVEL_OF]
         if unknown:
             raise LamellaError(f"expected VerSe numbers of vertebrae, got {unknown}")
-        if not any(number for number in found):
+        if not found:
             raise LamellaError("the labels hold no vertebra: give a segmentation of the spine")
+        object.__setattr__(self, "_found", found)
         if self.bodies is not None and self.bodies.shape != self.ids.shape:
             raise LamellaError(
                 f"expected a body mask of shape {self.ids.shape}, got {self.bodies.shape}"
@@ -113,14 +118,22 @@ class SpineLabels:
     @property
     def levels(self) -> tuple[str, ...]:
         """Levels that occur, from the skull down (T13 between T12 and L1)."""
-        found = np.flatnonzero(np.bincount(self.ids.ravel(), minlength=256))
-        present = {LEVEL_OF[int(number)] for number in found if number}
+        present = {LEVEL_OF[number] for number in self._found}
         return tuple(level for level in LEVELS if level in present)
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
         """Distance of neighbouring voxels along each axis of the array, mm."""
         return spacing_of(self.affine)
+
+
+def numbers_in(ids: LevelVolume) -> tuple[int, ...]:
+    """Numbers other than 0 in a label volume, ascending; in pieces, whatever its memory order."""
+    flat = ids.ravel(order="K")
+    counts = np.zeros(256, np.int64)
+    for start in range(0, flat.size, PIECE):
+        counts += np.bincount(flat[start : start + PIECE], minlength=256)
+    return tuple(int(number) for number in np.flatnonzero(counts) if number)
 
 
 def checked_affine(affine: np.ndarray) -> Affine:

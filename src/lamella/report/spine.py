@@ -22,6 +22,7 @@ from lamella.report.spine_words import (
     notes,
     status,
     summary,
+    warnings,
 )
 
 STYLES = ("report.css", "narrowing.css", "spine.css")
@@ -42,7 +43,11 @@ def spine_page(case: SpineCase, run: RunRecord, title: str = "Vertebral height l
     """
     assessment = case.assessment
     answers = summary(assessment)
-    shown = [_shown(each, case) for each in case.reading_order]
+    first = case.reading_order[0]
+    shown = [
+        _shown(each, case) | {"open": bool(each.grade) or each is first}
+        for each in case.reading_order
+    ]
     return document.rendered(
         "spine.html.j2",
         title=title,
@@ -51,7 +56,7 @@ def spine_page(case: SpineCase, run: RunRecord, title: str = "Vertebral height l
         answers=answers[:SHOWN_ANSWERS],
         more=len(answers) - SHOWN_ANSWERS,
         notes=notes(assessment),
-        warnings=list(dict.fromkeys(_warnings(assessment))),
+        warnings=warnings(assessment),
         facts=_facts(assessment),
         strip=strip(assessment),
         table=[cells(each) for each in assessment.vertebrae],
@@ -75,7 +80,6 @@ def _shown(vertebra: Vertebra, case: SpineCase) -> dict[str, Any]:
         "status": status(vertebra),
         "grade": vertebra.grade,
         "answer": answer(vertebra),
-        "open": bool(vertebra.grade),
         "made": vertebra.generated and case.pictures.hu_after is not None,
         "bars": bars(vertebra),
         "probabilities": probabilities(vertebra),
@@ -100,8 +104,3 @@ def _facts(assessment: SpineAssessment) -> list[tuple[str, str]]:
         ("CT", "none" if ct is None else f"{spacing} mm voxels"),
         ("Labels", labels.scheme if ct is not None else f"{labels.scheme}, {spacing} mm voxels"),
     ]
-
-
-def _warnings(assessment: SpineAssessment) -> tuple[str, ...]:
-    ct = assessment.ct
-    return (*assessment.warnings, *assessment.labels.warnings, *(ct.warnings if ct else ()))

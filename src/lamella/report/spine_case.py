@@ -7,7 +7,7 @@ one is the same place of the other and a wipe between them shows what changed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from lamella.prepare.spine.centroids import Centroid, centroids
 from lamella.prepare.spine.curve import SpineCurve, curve_through, from_world
 from lamella.prepare.spine.straight import straighten
 from lamella.records import LamellaError, SpineAssessment, Vertebra
+from lamella.report.spine_words import chance_of_fracture
 from lamella.types import LevelVolume, Places, Profile, Volume
 
 LEFT_MM = (-32.0, 32.0)
@@ -72,8 +73,15 @@ class SpineCase:
 
     @property
     def reading_order(self) -> tuple[Vertebra, ...]:
-        """Fractured vertebrae first, the worst grade foremost; then the others from above."""
-        return tuple(sorted(self.assessment.vertebrae, key=lambda each: -(each.grade or 0)))
+        """Fractured vertebrae first, the worst grade foremost; then the others from above.
+
+        Without a fracture the vertebra that is likeliest to be one comes first.
+        """
+        every = self.assessment.vertebrae
+        likeliest = max(every, key=lambda each: (each.loss is not None, chance_of_fracture(each)))
+        if not any(each.grade for each in every):
+            return (likeliest, *(each for each in every if each is not likeliest))
+        return tuple(sorted(every, key=lambda each: -(each.grade or 0)))
 
 
 def spine_case(assessment: SpineAssessment, name: str = "Spine") -> SpineCase:
@@ -117,7 +125,7 @@ def _within(places_mm: Profile, range_mm: tuple[float, float]) -> slice:
 
 
 def _curve(assessment: SpineAssessment) -> SpineCurve:
-    """Through the measured bodies; through whole vertebrae where none was measured."""
+    """Through the measured bodies (whole vertebrae where none was), reaching every label."""
     labels = assessment.labels
     whole = centroids(labels.ids, labels.affine)
     found = {
@@ -127,4 +135,9 @@ def _curve(assessment: SpineAssessment) -> SpineCurve:
         for each in assessment.vertebrae
         if each.body is not None and each.body.refused is None
     }
-    return curve_through(found or whole, whole)
+    curve = curve_through(found or whole, whole)
+    others = [level for level in whole if level not in curve.levels_mm]
+    places = np.array([whole[level].place_mm for level in others]).reshape(-1, 3)
+    reached = from_world(curve, places)[:, 1]
+    told = {level: float(down) for level, down in zip(others, reached, strict=True)}
+    return replace(curve, levels_mm={**curve.levels_mm, **told})

@@ -6,14 +6,14 @@ patient lay; sideways the plane goes through the middle of every vertebra.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from lamella.prepare.spine.centroids import centroids, indexed
-from lamella.records import VERSE_IDS, SpineAssessment, Vertebra
+from lamella.prepare.spine.sampling import label_grid, sampled
+from lamella.records import VERSE_IDS, CTVolume, SpineAssessment, Vertebra
 from lamella.report import images
 from lamella.report.spine_words import answer, status
 from lamella.types import Affine, Places, Profile
@@ -23,25 +23,8 @@ ABOVE_MM = 14.0
 FRONT_MM, BEHIND_MM = 24.0, 10.0
 WINDOW_HU = (-250.0, 950.0)
 OUTSIDE_HU = -1000.0
-SMOOTH_PX = 1.0
+SMOOTH_VOXELS = 0.5
 LEAST_PX = 24
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Plane:
-    """Places in RAS mm, (rows, cols, 3)."""
-
-    places_mm: Places
-
-    def of(self, volume: np.ndarray, affine: Affine, order: int) -> np.ndarray:
-        """A volume on the plane."""
-        index = np.moveaxis(indexed(affine, self.places_mm), -1, 0)
-        outside = OUTSIDE_HU if order else 0.0
-        return np.asarray(
-            ndimage.map_coordinates(
-                volume, index, output=np.float32, order=order, mode="grid-constant", cval=outside
-            )
-        )
 
 
 def strip(assessment: SpineAssessment) -> dict[str, Any]:
@@ -51,21 +34,23 @@ def strip(assessment: SpineAssessment) -> dict[str, Any]:
         assessment: every vertebra, and the spine as it was.
     """
     labels = assessment.labels
-    plane = _plane(assessment)
-    ids = plane.of(labels.ids, labels.affine, 0).astype(np.uint8)
+    plane_mm = _plane(assessment)
+    ids = label_grid(labels.ids).at(indexed(labels.affine, plane_mm))
     rows, cols = ids.shape
-    shown = [_marked(each, ids) for each in assessment.vertebrae]
+    smooth_px = max(1.0, SMOOTH_VOXELS * max(labels.spacing_mm) / STEP_MM)
+    shown = [_marked(each, ids, smooth_px) for each in assessment.vertebrae]
     return {
         "cols": cols,
         "rows": rows,
         "mm": STEP_MM,
-        "before": _picture(plane, assessment, "ct"),
-        "after": _picture(plane, assessment, "pseudo_ct"),
+        "before": _picture(plane_mm, assessment.ct),
+        "after": _picture(plane_mm, assessment.pseudo_ct),
         "marks": _apart([each for each in shown if each is not None], rows),
     }
 
 
-def _plane(assessment: SpineAssessment) -> _Plane:
+def _plane(assessment: SpineAssessment) -> Places:
+    """Places in RAS mm, (rows, cols, 3)."""
     labels = assessment.labels
     middles = np.stack([each.place_mm for each in centroids(labels.ids, labels.affine).values()])
     low, high = _box(labels.ids, labels.affine)
@@ -75,7 +60,7 @@ def _plane(assessment: SpineAssessment) -> _Plane:
     right = np.interp(up, middles[order, 2], _smooth(middles[order, 0]))
     places = np.empty((len(up), len(front), 3))
     places[..., 0], places[..., 1], places[..., 2] = right[:, None], front, up[:, None]
-    return _Plane(places_mm=places)
+    return places
 
 
 def _smooth(right_mm: Profile) -> Profile:
@@ -94,22 +79,22 @@ def _box(ids: np.ndarray, affine: Affine) -> tuple[np.ndarray, np.ndarray]:
     return places.min(axis=0), places.max(axis=0)
 
 
-def _picture(plane: _Plane, assessment: SpineAssessment, name: str) -> str | None:
-    ct = getattr(assessment, name)
+def _picture(plane_mm: Places, ct: CTVolume | None) -> str | None:
     if ct is None:
         return None
     low, high = WINDOW_HU
-    values = plane.of(ct.hu, ct.affine, 1)[::2, ::2]  # one pixel per mm is what a CT holds
+    coarse_mm = plane_mm[::2, ::2]  # one pixel per mm is what a CT holds
+    values = sampled(ct.hu, indexed(ct.affine, coarse_mm), OUTSIDE_HU)
     return images.png_data_uri(images.codes(np.asarray(values - low, np.float32), high - low))
 
 
-def _marked(vertebra: Vertebra, ids: np.ndarray) -> dict[str, Any] | None:
+def _marked(vertebra: Vertebra, ids: np.ndarray, smooth_px: float) -> dict[str, Any] | None:
     """A vertebra's outline and where its name goes; None where the plane misses it."""
     mask = ids == VERSE_IDS[vertebra.level]
     if mask.sum() < LEAST_PX:
         return None
     rows, cols = np.nonzero(mask)
-    smooth = ndimage.gaussian_filter(mask.astype(np.float32), SMOOTH_PX) > 0.5
+    smooth = ndimage.gaussian_filter(mask.astype(np.float32), smooth_px) > 0.5
     said = answer(vertebra)
     return {
         "level": vertebra.level,

@@ -7,6 +7,7 @@ from typing import Any
 
 from lamella.records import ZONES, LamellaError, SpineAssessment, Vertebra
 from lamella.report import wording
+from lamella.zoo.spine import NO_CT as NO_IMAGE
 
 MINUS = "\u2212"
 UNSURE = 0.2
@@ -79,6 +80,12 @@ def chance_of_fracture(vertebra: Vertebra) -> float:
     return 0.0 if vertebra.loss is None else 1.0 - vertebra.loss.grade_probabilities[0]
 
 
+def told_chance(vertebra: Vertebra) -> str:
+    """Probability of grade 1 and more as a formula: P(grade ≥ 1) = 31 %, or > 99 %."""
+    words = chance(chance_of_fracture(vertebra))
+    return f"P(grade ≥ 1) {words}" if words[0] in "<>" else f"P(grade ≥ 1) = {words}"
+
+
 def answer(vertebra: Vertebra) -> Headline:
     """What is said of one vertebra; without an answer, why."""
     level = vertebra.level
@@ -87,7 +94,7 @@ def answer(vertebra: Vertebra) -> Headline:
         return Headline(text=f"{level}: no answer", detail=why, kind="refused", level=level)
     detail = (
         f"RHLV {loss(vertebra, worst_zone(vertebra))} ({worst_zone(vertebra)}) · "
-        f"P(grade ≥ 1) = {chance(chance_of_fracture(vertebra))}"
+        f"{told_chance(vertebra)}"
     )
     return Headline(text=_finding(vertebra), detail=detail, kind=_kind(vertebra), level=level)
 
@@ -109,7 +116,7 @@ def notes(assessment: SpineAssessment) -> list[str]:
     """Sentences below the answers: what was looked at, what is unsure, what was not made."""
     said = [_looked_at(assessment)]
     unsure = [
-        f"{each.level} (P(grade ≥ 1) = {chance(chance_of_fracture(each))})"
+        f"{each.level} ({told_chance(each)})"
         for each in assessment.vertebrae
         if each.grade == 0 and chance_of_fracture(each) >= UNSURE
     ]
@@ -120,6 +127,13 @@ def notes(assessment: SpineAssessment) -> list[str]:
     elif assessment.pseudo_ct is None:
         said.append(NOT_GENERATED)
     return said
+
+
+def warnings(assessment: SpineAssessment) -> tuple[str, ...]:
+    """What a reader should know about the inputs, each once; that a CT lacks is in the notes."""
+    ct, labels = assessment.ct, assessment.labels
+    said = (*assessment.warnings, *labels.warnings, *(ct.warnings if ct else ()))
+    return tuple(text for text in dict.fromkeys(said) if text != NO_IMAGE)
 
 
 def cells(vertebra: Vertebra) -> dict[str, Any]:
@@ -183,8 +197,7 @@ def _none_found(answered: list[Vertebra]) -> Headline:
     most = max(answered, key=lambda each: each.rhlv.of(zone[each.level]) if each.rhlv else 0.0)
     worst = zone[most.level]
     detail = (
-        f"largest height loss {loss(most, worst)} ({most.level}, {worst}) · "
-        f"P(grade ≥ 1) = {chance(chance_of_fracture(most))}"
+        f"Largest height loss {loss(most, worst)} ({most.level}, {worst}) · {told_chance(most)}"
     )
     return Headline(text="No fracture found", detail=detail, kind="same")
 

@@ -88,7 +88,9 @@ def compared(spine: MeasuredSpine, reference: HeightReference) -> tuple[Vertebra
     """
     usable = spine.usable
     if len(usable) < ALONE:
-        reasons = "; ".join(f"{name}: {body.refused}" for name, body in spine.by_level.items())
+        reasons = "; ".join(
+            f"{name}: {body.refused}" for name, body in spine.by_level.items() if body.refused
+        )
         raise LamellaError(
             f"expected at least two vertebrae to compare, got {len(usable)}: {reasons}"
         )

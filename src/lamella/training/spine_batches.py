@@ -17,13 +17,17 @@ from torch import Tensor
 from lamella.methods.healthivert.channels import GAP_ROWS, Channel, Plane, gap_mask
 from lamella.methods.healthivert.gap import pushed_apart
 from lamella.methods.healthivert.objective import SliceBatch
+from lamella.records import LamellaError
 from lamella.training.spine_crops import HEALTHY, TARGET, SpineCrop, grey_of
 from lamella.training.spine_pool import SpinePool
 
 GAIN_SD = 0.06
 SHIFT_SD = 0.04
-EDGE = 0.1
-"""Part of a fractured body at each side whose slices need not show the fracture."""
+WITHIN = 0.1
+"""Part of a body's breadth at each side whose slices need not show that it is fractured."""
+
+BEYOND_SLICES = 2.0
+"""How far beyond a body's ends slices are drawn too, with nothing of it in them."""
 
 ATTENTION_STEPS = 255.0
 Attention = np.ndarray
@@ -74,7 +78,9 @@ class FractureDrawer:
         grades = self.pool.grades > 0
         numbers = [chosen(self.pool, grades == each, self.real_fraction, rng) for each in fractured]
         crops = [self.pool.crops[number] for number in numbers]
-        slices = [plain_slice(crop, look_at(crop, Plane.SAGITTAL, rng, EDGE)) for crop in crops]
+        slices = [
+            plain_slice(crop, look_at(crop, Plane.SAGITTAL, rng, _inner(crop))) for crop in crops
+        ]
         return FractureBatch(
             slices=torch.from_numpy(np.stack(slices)[:, None]),
             fractured=torch.from_numpy(grades[numbers].astype(np.float32)),
@@ -107,7 +113,9 @@ class SliceDrawer:
             number = chosen(self.pool, healthy, self.real_fraction, rng)
             crop = self.pool.crops[number]
             hot = None if self.attention is None else self.attention[number]
-            made.append(gap_slice(crop, hot, self.plane, look_at(crop, self.plane, rng)))
+            made.append(
+                gap_slice(crop, hot, self.plane, look_at(crop, self.plane, rng, -BEYOND_SLICES))
+            )
         return stacked(made)
 
 
@@ -121,25 +129,29 @@ def chosen(
         wanted: which of them may be drawn, (n,); at least one.
         real_fraction: of real CTs.
         rng: source of chance.
+
+    Raises:
+        LamellaError: not one of the wanted kind.
     """
     is_real = bool(rng.random() < real_fraction)
     among = np.flatnonzero(wanted & (pool.real == is_real))
     among = among if len(among) else np.flatnonzero(wanted)
+    if not len(among):
+        raise LamellaError("expected healthy and fractured vertebrae, got one kind: add more data")
     return int(among[rng.integers(len(among))])
 
 
-def look_at(crop: SpineCrop, plane: Plane, rng: np.random.Generator, edge: float = 0.0) -> Look:
+def look_at(crop: SpineCrop, plane: Plane, rng: np.random.Generator, inside: float) -> Look:
     """A random slice of a body.
 
     Args:
         crop: the body.
         plane: of the slice.
         rng: source of chance.
-        edge: part of the body's breadth left out at each side.
+        inside: slices left out at each end of the body; below 0: slices beyond it.
     """
     first, last = crop.facts.span(plane)
-    reach = edge * (last - first)
-    place = round(float(rng.uniform(first + reach, last - reach)))
+    place = round(float(rng.uniform(first + inside, last - inside)))
     most = crop.grey.shape[plane.value] - 1
     return Look(
         index=min(max(place, 0), most),
@@ -179,13 +191,19 @@ def gap_slice(
     seen[Channel.PRIOR] = crop.facts.prior_rows / GAP_ROWS
     neighbours = pushed_apart((parts == HEALTHY).astype(np.float32), site)[0]
     target = (parts[0] == TARGET).astype(np.float32)
-    return seen, grey[1], target, neighbours, np.float32(crop.facts.extent_rows)
+    extent = np.array(crop.facts.extent_rows, np.float32)
+    return seen, grey[1], target, neighbours, extent
 
 
 def stacked(samples: Sequence[tuple[np.ndarray, ...]]) -> SliceBatch:
     """Samples of :func:`gap_slice` as a batch, channels last."""
     seen, *others = (torch.from_numpy(np.stack(column)) for column in zip(*samples, strict=True))
     return SliceBatch(seen.contiguous(memory_format=torch.channels_last), *others)
+
+
+def _inner(crop: SpineCrop) -> float:
+    first, last = crop.facts.span(Plane.SAGITTAL)
+    return WITHIN * (last - first)
 
 
 def _three(volume: np.ndarray, plane: Plane, look: Look) -> np.ndarray:

@@ -23,6 +23,7 @@ from lamella.records.spine import LEVEL_OF, VERSE_IDS
 TARGET, HEALTHY, FRACTURED = 1, 2, 3
 """Whose body a voxel of ``SpineCrop.parts`` lies in: the crop's own, or another vertebra's."""
 
+WHOLE_NUMBERS = ("number", "grade", "real")
 GREY_STEPS = 255.0
 MEASURED_TO = 0.01
 """Relative standard deviation that a neighbour's measured height is taken to have."""
@@ -64,7 +65,7 @@ class CropFacts:
     @property
     def level(self) -> str:
         """Name of the vertebra."""
-        return LEVEL_OF[int(self.number)]
+        return LEVEL_OF[self.number]
 
     @property
     def prior_rows(self) -> float:
@@ -112,8 +113,9 @@ class SpineCrop:
     @classmethod
     def of_row(cls, grey: np.ndarray, parts: np.ndarray, facts: np.ndarray) -> SpineCrop:
         """The inverse of :meth:`row`."""
-        named = zip((field.name for field in fields(CropFacts)), facts.tolist(), strict=True)
-        return cls(grey=grey, parts=parts, facts=CropFacts(**dict(named)))
+        told = dict(zip((field.name for field in fields(CropFacts)), facts.tolist(), strict=True))
+        whole = {name: int(told[name]) for name in WHOLE_NUMBERS}
+        return cls(grey=grey, parts=parts, facts=CropFacts(**(told | whole)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

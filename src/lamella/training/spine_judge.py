@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lamella.methods.healthivert.channels import Plane
+from lamella.methods.healthivert.classifier import Verdict
 from lamella.methods.healthivert.networks import Drawn
 from lamella.methods.healthivert.objective import SliceBatch, Terms, assembled
 from lamella.physics.vertebra_zones import zone_heights
@@ -55,11 +56,11 @@ class GeneratorJudge:
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     @property
-    def numbers(self) -> np.ndarray:
+    def numbers(self) -> list[int]:
         """Crops that judge."""
         healthy = np.flatnonzero(self.pool.grades == 0)
         few = np.linspace(0, len(healthy) - 1, min(self.most, len(healthy))).round().astype(int)
-        return healthy[few]
+        return [int(number) for number in healthy[few]]
 
     def _of_crop(self, number: int, network: Callable[[Tensor], Drawn]) -> dict[str, float]:
         crop = self.pool.crops[number]
@@ -141,7 +142,7 @@ class FractureJudge:
 
     pool: SpinePool
 
-    def __call__(self, network: nn.Module) -> dict[str, float]:
+    def __call__(self, network: Callable[[Tensor], Verdict]) -> dict[str, float]:
         """Area under the curve, and sensitivity and specificity at one half, slice by slice."""
         logits, fractured = [], []
         for crop in self.pool.crops:

@@ -44,11 +44,11 @@ class SpineAmounts:
         seed: of everything random.
     """
 
-    phantoms: int = 150
+    phantoms: int = 72
     judged_phantoms: int = 8
     levels: int | None = None
     fractures: int = 4
-    chance: PhantomChance = PhantomChance()
+    chance: PhantomChance = PhantomChance()  # noqa: RUF009
     processes: int = 2
     seed: int = 0
 

@@ -23,6 +23,8 @@ FIRST, LAST = "T4", "L5"
 LEVELS_IN_ONE = (4, 8)
 TRUTH_MM = 1.0
 STREAM = 83
+THICK = 0.3
+FINE_MM = 1.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,8 @@ class PhantomChance:
     Args:
         fractured: part of the vertebrae.
         loss: range of a fracture's largest regional loss.
-        spacing_mm: range of the voxels; three in ten phantoms are thicker than wide.
+        spacing_mm: range of the voxels; in three of ten phantoms slices are thicker than pixels
+            are wide, and half of the others are finer than 1.4 mm.
         noise_hu: range.
         trabecular_hu: range: osteoporotic to young.
         scoliosis_deg: standard deviation.
@@ -134,10 +137,10 @@ def _spacing(
 ) -> float | tuple[float, float, float]:
     low, high = limits
     kind, size = rng.random(), float(np.exp(rng.uniform(*np.log(limits))))
-    if kind < 0.3 and high > low:
-        wide = float(rng.uniform(low, min(high, 1.3)))
+    if kind < THICK:
+        wide = float(rng.uniform(low, max(low, min(high, FINE_MM))))
         return (wide, wide, float(rng.uniform(wide, high)))
-    return size if kind < 0.6 else float(rng.uniform(low, min(high, 1.5)))
+    return size if kind < 2 * THICK else float(rng.uniform(low, max(low, min(high, FINE_MM))))
 
 
 def _fractures(

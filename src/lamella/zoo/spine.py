@@ -170,6 +170,11 @@ def networks() -> Networks:
     return Networks(sagittal=runners[0], coronal=runners[1], classifier=runners[2])
 
 
+def shipped_networks() -> Networks | None:
+    """The shipped networks, or None where the package lacks one."""
+    return networks() if {SAGITTAL, CORONAL, ATTENTION} <= set(models.names()) else None
+
+
 @lru_cache
 def fusion() -> Fusion:
     """How what the networks drew counts."""

@@ -11,7 +11,6 @@ is then ``exp(y) sum_k ReLU(w_k) A_k / (2 + w_k mean(A_k))``, without a gradient
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 
@@ -28,9 +27,7 @@ def attention_map(features: Tensor, weights: Tensor) -> Tensor:
         (B, H, W), in units of the score.
     """
     evidence = weights.clamp_min(0.0) / (2.0 + weights.clamp_min(0.0) * features.mean(dim=(2, 3)))
-    return torch.matmul(evidence[:, None], features.flatten(2)).unflatten(2, features.shape[2:])[
-        :, 0
-    ]
+    return (evidence[:, :, None, None] * features).sum(dim=1)
 
 
 def heat(evidence: Tensor, probability: Tensor) -> Tensor:

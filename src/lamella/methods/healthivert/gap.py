@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from lamella.methods.healthivert.channels import (
     FIRST_GAP_ROW,
@@ -34,6 +35,7 @@ RIM = 0.15
 SIDE = 0.20
 EXTREME = 0.05
 SURFACE_SD = 1.0
+MARGIN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +191,14 @@ def row_spacing_mm(*heights_mm: float) -> float:
 
 
 def extent(body: Solid) -> tuple[float, float]:
-    """x1 and x2 of a body, rows at sub-voxel precision."""
-    upper, lower = surfaces(body.astype(np.float32), SURFACE_SD)
+    """x1 and x2 of a body, rows at sub-voxel precision.
+
+    The mask is smoothed by a Gaussian of one sample: its surfaces come to lie between samples.
+    """
+    top, bottom = _reach(np.asarray(body.any(axis=(0, 2))))
+    first = max(top - MARGIN, 0)
+    cut = body[:, first : bottom + 1 + MARGIN].astype(np.float32)
+    upper, lower = (first + side for side in surfaces(gaussian_filter(cut, SURFACE_SD)))
     known = np.isfinite(upper)
     rows, cols = (_central(known.any(axis=1 - axis), part) for axis, part in ((0, SIDE), (1, RIM)))
     central = known & rows[:, None] & cols[None, :]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from lamella.methods.healthivert.channels import MIDDLE_ROW, OUTSIDE_HU, SHAPE
-from lamella.methods.healthivert.gap import Site, ct_of
+from lamella.methods.healthivert.channels import GAP_ROWS, OUTSIDE_HU, SHAPE
+from lamella.methods.healthivert.gap import Site, ct_of, layers_of
 from lamella.methods.healthivert.sampling import along
 from lamella.methods.healthivert.shape import Drawing, drawing_of, largest, matched
 from lamella.prepare.spine.straight import StraightSpine
@@ -81,21 +81,14 @@ def restored(straight: StraightSpine, content: Content, wanted_mm: Zones) -> Res
     drawing, factors = matched(drawing_of(content.probability, straight, site), wanted_mm)
     shift_mm = shift_of(drawing, len(straight.down_mm))
     rows = np.arange(len(shift_mm)) - shift_mm / site.spacing_mm
-    hu, ids, bodies = (
-        along(volume, rows, 1, fill)
-        for volume, fill in (
-            (ct_of(straight), OUTSIDE_HU),
-            (straight.ids, 0.0),
-            (straight.bodies, 0.0),
-        )
-    )
-    drawn_hu, drawn = _placed_in(straight, content, drawing, factors)
+    hu, ids, bodies = (along(volume, rows, 1, fill) for volume, fill in layers_of(straight))
+    near = _near(site, len(rows))
+    drawn_hu, drawn = _placed_in(straight, content, (drawing, factors), near)
     number = VERSE_IDS[site.level]
-    observed = bodies == number
-    weight = _nearness(drawn, observed, _window(drawing, len(shift_mm)), site.spacing_mm)
-    hu = (hu + weight * (drawn_hu - hu)).astype(np.float32)
-    body = drawn >= 0.5
-    for told in (ids, bodies):
+    observed, body = bodies[:, near] == number, drawn >= 0.5
+    weight = _nearness(drawn, observed, _window(drawing, near), site.spacing_mm)
+    hu[:, near] += weight * (drawn_hu - hu[:, near])
+    for told in (ids[:, near], bodies[:, near]):
         told[observed & ~body], told[body] = 0, number
     spine = replace(straight, hu=hu, ids=ids, bodies=bodies)
     return Restored(straight=spine, shift_down_mm=shift_mm)
@@ -135,27 +128,38 @@ def _extent_mm(drawing: Drawing) -> float:
     return (lower - upper) * drawing.site.row_mm
 
 
+def _near(site: Site, count: int) -> slice:
+    """Rows of the straight spine that a drawn body can reach: 40 rows of the box either way."""
+    reach = GAP_ROWS * site.row_mm / site.spacing_mm
+    return slice(max(int(site.centre - reach), 0), min(int(site.centre + reach) + 2, count))
+
+
+def _down_mm(site: Site, near: slice) -> Profile:
+    return (np.arange(near.start, near.stop) - site.centre) * site.spacing_mm
+
+
 def _placed_in(
-    straight: StraightSpine, content: Content, drawing: Drawing, factors: Profile
+    straight: StraightSpine, content: Content, fitted: tuple[Drawing, Profile], near: slice
 ) -> tuple[Volume, Volume]:
-    """Generated CT and probability, stretched, on the straight spine's samples."""
-    site, middle = content.site, drawing.middle
-    upper, lower = drawing.extent
-    rows = (np.arange(len(straight.down_mm)) - site.centre) * site.spacing_mm / site.row_mm
-    wanted = (rows + (upper + lower) / 2.0)[None, :, None]
-    source = middle[:, None, :] + (wanted - middle[:, None, :]) / factors
-    source = np.where(np.abs(rows)[None, :, None] > MIDDLE_ROW, -FAR_ROW, source)
-    told = []
-    for volume, fill in ((content.hu, OUTSIDE_HU), (largest(content.probability), 0.0)):
-        stretched = _columns(volume, source, fill)
-        for axis, centre, count in (
-            (0, site.left, straight.ids.shape[0]),
-            (2, site.back, straight.ids.shape[2]),
-        ):
-            places = (np.arange(count) - centre) * site.spacing_mm + (SHAPE[axis] - 1) // 2
-            stretched = along(stretched, places, axis, fill)
-        told.append(stretched)
-    return told[0], told[1]
+    """Generated CT and probability, stretched, on those rows of the straight spine."""
+    site, (drawing, factors) = content.site, fitted
+    middle = drawing.middle[:, None, :]
+    wanted = (_down_mm(site, near) / site.row_mm + sum(drawing.extent) / 2.0)[None, :, None]
+    source = middle + (wanted - middle) / factors
+    drawn = [
+        _sideways(_columns(volume, source, fill), straight, site, fill)
+        for volume, fill in ((content.hu, OUTSIDE_HU), (largest(content.probability), 0.0))
+    ]
+    return drawn[0], drawn[1]
+
+
+def _sideways(volume: Volume, straight: StraightSpine, site: Site, fill: float) -> Volume:
+    """From the box's slices and columns to the straight spine's."""
+    for axis, centre in ((0, site.left), (2, site.back)):
+        steps = np.arange(straight.ids.shape[axis]) - centre
+        places = steps * site.spacing_mm + (SHAPE[axis] - 1) // 2
+        volume = along(volume, places, axis, fill)
+    return volume
 
 
 def _columns(volume: Volume, places: np.ndarray, fill: float) -> Volume:
@@ -179,7 +183,6 @@ def _nearness(drawn: Volume, observed: np.ndarray, window: Profile, spacing_mm: 
     return np.asarray(np.maximum(near, was * window[None, :, None]), np.float32)
 
 
-def _window(drawing: Drawing, count: int) -> Profile:
-    site, half = drawing.site, _extent_mm(drawing) / 2.0
-    down_mm = np.abs((np.arange(count) - site.centre) * site.spacing_mm)
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip((down_mm - half) / 0.5, -50.0, 50.0))))
+def _window(drawing: Drawing, near: slice) -> Profile:
+    beyond_mm = np.abs(_down_mm(drawing.site, near)) - _extent_mm(drawing) / 2.0
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(beyond_mm / 0.5, -50.0, 50.0))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from lamella.types import Image, Profile, Volume
 
@@ -30,20 +29,18 @@ def along(volume: np.ndarray, places: Profile, axis: int, fill: float) -> np.nda
     return np.where(_spread(beyond, axis, volume.ndim), np.asarray(fill, volume.dtype), taken)
 
 
-def surfaces(solid: Volume, smooth_rows: float = 0.0) -> tuple[Image, Image]:
+def surfaces(solid: Volume) -> tuple[Image, Image]:
     """First and last place along the rows where a soft solid passes one half.
 
     Args:
         solid: (left, rows, back), 0 to 1.
-        smooth_rows: standard deviation of a Gaussian along the rows, applied first.
 
     Returns:
         upper and lower surface (left, back), rows at sub-voxel precision; NaN where the column
         stays below one half.
     """
-    soft = gaussian_filter1d(solid, smooth_rows, axis=1) if smooth_rows else solid
-    upper = _first_crossing(soft)
-    lower = soft.shape[1] - 1 - _first_crossing(soft[:, ::-1])
+    upper = _first_crossing(solid)
+    lower = solid.shape[1] - 1 - _first_crossing(solid[:, ::-1])
     return upper, lower
 
 

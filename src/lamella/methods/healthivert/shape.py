@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d, label
 from lamella.methods.healthivert.channels import MIDDLE_ROW, SHAPE
 from lamella.methods.healthivert.gap import EXTREME, Site
 from lamella.methods.healthivert.sampling import surfaces
-from lamella.physics.vertebra_zones import RIM, SIDE, inner, zone_heights, zone_weights
+from lamella.physics.vertebra_zones import RIM, SIDE, inner, zone_heights
 from lamella.prepare.spine.curve import to_world
 from lamella.prepare.spine.straight import StraightSpine
 from lamella.records.images import LamellaError
@@ -109,7 +109,7 @@ def drawing_of(probability: Volume, straight: StraightSpine, site: Site) -> Draw
     section = _middle_section(body, upper, lower)
     if not section.any():
         raise LamellaError(f"expected a body of {site.level} to be drawn, got nothing")
-    width_mm, depth_mm = (_range(section.any(axis=1 - axis)) for axis in (0, 1))
+    width_mm, depth_mm = (_range(np.asarray(section.any(axis=1 - axis))) for axis in (0, 1))
     return Drawing(
         straight=straight,
         site=site,
@@ -188,15 +188,15 @@ def matched(drawing: Drawing, wanted_mm: Zones) -> tuple[Drawing, Profile]:
 
 
 def _blend(drawing: Drawing) -> np.ndarray:
-    """Weight of each zone in each column from front to back, (3, back); the columns sum to 1."""
-    left, back = _axes()
-    flat = np.zeros((len(back), len(left)), np.float32)
-    zones = zone_weights(back, left, flat, drawing.depth_mm, drawing.width_mm).sum(axis=2)
-    low, high = inner(drawing.depth_mm, RIM)
-    zones[0, back < (low + high) / 2.0] += (zones.sum(axis=0) == 0)[back < (low + high) / 2.0]
-    zones[2, back >= (low + high) / 2.0] += (zones.sum(axis=0) == 0)[back >= (low + high) / 2.0]
-    share = zones / zones.sum(axis=0)
-    return gaussian_filter1d(share, BLEND_MM, axis=1, mode="nearest")
+    """Weight of each zone in each column from front to back, (3, back); the columns sum to 1.
+
+    Linear between the zones' middles, constant beyond the outer two, rounded at both.
+    """
+    front, back = inner(drawing.depth_mm, RIM)
+    third = (back - front) / len(ZONES)
+    middles = front + third * (np.arange(len(ZONES)) + 0.5)
+    weights = [np.interp(_axes()[1], middles, row) for row in np.eye(len(ZONES))]
+    return gaussian_filter1d(np.stack(weights), BLEND_MM, axis=1, mode="nearest")
 
 
 def _world(drawing: Drawing, rows: Image) -> np.ndarray:

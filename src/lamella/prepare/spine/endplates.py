@@ -1,9 +1,9 @@
 """Both endplates of a vertebral body as height fields, between voxels.
 
-The body's occupancy (1 inside, 0 outside) is smoothed by a Gaussian of 0.6 voxel along each
+The body's occupancy (1 inside, 0 outside) is smoothed by a Gaussian of 0.4 voxel along each
 axis of its grid and read along columns parallel to the vertebra's own cranial axis; an endplate
 is where it falls through 1/2, linearly interpolated. Over a surface z = h(x, y) a blur of
-lateral variance s^2 puts that level at h + s^2/2 (h_xx + h_yy) to second order; s^2 = (0.36 +
+lateral variance s^2 puts that level at h + s^2/2 (h_xx + h_yy) to second order; s^2 = (0.16 +
 1/6) of a voxel squared (the Gaussian and the linear interpolation), and the Laplacian of a
 quadratic fitted to the endplate takes the term back: 0.1 mm for a concave endplate of 3 mm
 depth at voxels of 3 mm, 0.01 mm at 1 mm.
@@ -19,15 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from lamella.physics.vertebra_zones import RIM, SIDE, inner
+from lamella.physics.vertebra_zones import RIM, SIDE, inner, zone_heights
 from lamella.prepare.spine.centroids import boxes, grown, indexed, placed, shifted
 from lamella.prepare.spine.curve import DOWN, POSTERIOR
 from lamella.records.images import LamellaError
 from lamella.records.spine import VERSE_IDS, spacing_of
-from lamella.records.vertebra import HeightMap, VertebraFrame
+from lamella.records.vertebra import HeightMap, VertebraFrame, Zones
 from lamella.types import Affine, Image, LevelVolume, Places, Profile, Volume
 
-BLUR = 0.6
+BLUR = 0.4
 COLUMN_MM = 1.0
 STEP_MM = 0.5
 ROUNDS = 3
@@ -142,16 +142,21 @@ def frame_along(middle_mm: np.ndarray, cranial: np.ndarray, posterior: np.ndarra
 def section(body: Occupancy, frame: VertebraFrame) -> Section:
     """Extents of the body's cross-section at the height of its centroid.
 
-    Mean occupancy of a slab of 3 mm, its maximum along each line, cut at 1/2.
+    Mean occupancy of a slab of 3 mm, its maximum along lines, cut at 1/2. The depth is looked
+    for in the inner 60 % of the width and the width in the inner 60 % of the depth, where a
+    body is deepest and widest and no root of a pedicle is left.
     """
     side = np.arange(-body.reach_mm, body.reach_mm + 0.5, 0.5)
     slab = np.array([-SLAB_MM, 0.0, SLAB_MM])
     grid = np.stack(np.meshgrid(side, side, slab, indexing="ij"), axis=-1)
     filled = body.at(frame.to_world(grid)).mean(axis=2)
-    return Section(
-        depth_range_mm=_extent(side, filled.max(axis=1)),
-        width_range_mm=_extent(side, filled.max(axis=0)),
-    )
+    depth_mm, width_mm = _extent(side, filled.max(axis=1)), _extent(side, filled.max(axis=0))
+    for _ in range(2):
+        depth_mm, width_mm = (
+            _extent(side, filled[:, _inside(side, width_mm)].max(axis=1)),
+            _extent(side, filled[_inside(side, depth_mm)].max(axis=0)),
+        )
+    return Section(depth_range_mm=depth_mm, width_range_mm=width_mm)
 
 
 def read(body: Occupancy, frame: VertebraFrame, column_mm: float, step_mm: float) -> HeightMap:
@@ -171,6 +176,17 @@ def read(body: Occupancy, frame: VertebraFrame, column_mm: float, step_mm: float
         left_mm=left,
         upper_mm=np.where(inside, upper, np.nan),
         lower_mm=np.where(inside, lower, np.nan),
+    )
+
+
+def heights_of(surface: HeightMap, sides: Section) -> Zones:
+    """Mean height of each third of a map."""
+    return zone_heights(
+        surface.posterior_mm,
+        surface.left_mm,
+        surface.heights_mm,
+        sides.depth_range_mm,
+        sides.width_range_mm,
     )
 
 
@@ -255,6 +271,11 @@ def _extent(places_mm: Profile, filled: Profile) -> tuple[float, float]:
     low = _outermost(places_mm, filled[None])
     high = _outermost(places_mm[::-1], filled[None, ::-1])
     return float(low[0]), float(high[0])
+
+
+def _inside(places_mm: Profile, range_mm: tuple[float, float]) -> np.ndarray:
+    low, high = inner(range_mm, SIDE)
+    return np.flatnonzero((places_mm >= low - 0.5) & (places_mm <= high + 0.5))
 
 
 def _outermost(places_mm: Profile, filled: np.ndarray) -> np.ndarray:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from lamella.physics.vertebra_zones import zone_heights, zone_weights
+from lamella.physics.vertebra_zones import zone_weights
 from lamella.prepare.spine.centroids import at_border, boxes, centroids
 from lamella.prepare.spine.curve import SpineCurve, from_world
 from lamella.prepare.spine.endplates import (
     Section,
     frame_along,
+    heights_of,
     mapped,
     occupancy_of,
     section,
@@ -58,7 +59,7 @@ def measure_body(
     measured = MeasuredBody(
         level=level,
         frame=surface.frame,
-        heights_mm=_heights(surface, sides),
+        heights_mm=heights_of(surface, sides),
         heights_sd_mm=heights_sd(surface, sides, labels.affine),
         depth_mm=float(np.ptp(sides.depth_range_mm)),
         width_mm=float(np.ptp(sides.width_range_mm)),
@@ -76,16 +77,6 @@ def start_frame(curve: SpineCurve, middle_mm: np.ndarray) -> VertebraFrame:
     """A body's first frame: the curve's own at its centroid."""
     frame = curve.at(from_world(curve, middle_mm[None])[0, 1])
     return frame_along(middle_mm, -frame.down, frame.back)
-
-
-def _heights(surface: HeightMap, sides: Section) -> Zones:
-    return zone_heights(
-        surface.posterior_mm,
-        surface.left_mm,
-        surface.heights_mm,
-        sides.depth_range_mm,
-        sides.width_range_mm,
-    )
 
 
 def _cut_off(cut: bool, level: str) -> str | None:

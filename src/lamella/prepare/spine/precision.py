@@ -16,16 +16,19 @@ it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lamella.physics.vertebra_zones import zone_weights
 from lamella.prepare.spine.centroids import indexed
-from lamella.prepare.spine.endplates import Section, quadratic, quadratic_terms, within
+from lamella.prepare.spine.endplates import Section, heights_of, quadratic, quadratic_terms, within
 from lamella.records.spine import spacing_of
 from lamella.records.vertebra import ZONES, HeightMap, Zones
 from lamella.types import Affine, Image
 
 HARMONICS = 6
+EDGE = 0.3
 
 
 def heights_sd(surface: HeightMap, sides: Section, affine: Affine) -> Zones:
@@ -39,6 +42,7 @@ def heights_sd(surface: HeightMap, sides: Section, affine: Affine) -> Zones:
     Returns:
         One figure per zone and for the whole, mm.
     """
+    box, _ = within(surface, sides)
     weights = zone_weights(
         surface.posterior_mm,
         surface.left_mm,
@@ -46,13 +50,27 @@ def heights_sd(surface: HeightMap, sides: Section, affine: Affine) -> Zones:
         sides.depth_range_mm,
         sides.width_range_mm,
     )
-    box, _ = within(surface, sides)
-    plates = (box.upper_mm, box.lower_mm)
-    found = [
-        float(np.sqrt(sum(_variance(box, plate, weight, affine) for plate in plates)))
-        for weight in (*weights, weights.sum(axis=0))
-    ]
-    return Zones(**dict(zip((*ZONES, "whole"), found, strict=True)))
+    edges = _edges(surface, sides, EDGE * float(np.mean(spacing_of(affine))))
+    found = {}
+    for zone, weight in zip((*ZONES, "whole"), (*weights, weights.sum(axis=0)), strict=True):
+        plates = [_variance(box, plate, weight, affine) for plate in (box.upper_mm, box.lower_mm)]
+        found[zone] = float(np.sqrt(sum(plates) + sum(edge.of(zone) ** 2 for edge in edges)))
+    return Zones(**found)
+
+
+def _edges(surface: HeightMap, sides: Section, move_mm: float) -> list[Zones]:
+    """How far each zone's mean moves with the front and with the back of the box."""
+    moved = []
+    for shift in np.array([[move_mm, 0.0], [0.0, move_mm]]):
+        ends = []
+        for sign in (1.0, -1.0):
+            front, back = np.array(sides.depth_range_mm) + sign * shift
+            depth_mm = (float(front), float(back))
+            ends.append(heights_of(surface, replace(sides, depth_range_mm=depth_mm)))
+        moved.append(
+            Zones(**{zone: (ends[0].of(zone) - ends[1].of(zone)) / 2 for zone, _ in ends[0]})
+        )
+    return moved
 
 
 def _variance(surface: HeightMap, plate_mm: Image, weight: np.ndarray, affine: Affine) -> float:

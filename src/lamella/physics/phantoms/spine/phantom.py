@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 
 import numpy as np
 from scipy import ndimage
@@ -141,12 +140,12 @@ def _phantom(
         ct=CTVolume(hu=hu, affine=affine, source="phantom"),
         labels=SpineLabels(ids=turn.turned(canvas.ids), affine=affine, source="phantom"),
         bodies=turn.turned(canvas.bodies),
-        heights=MappingProxyType({v.level: v.body.zones for v in vertebrae}),
-        healthy_heights=MappingProxyType({v.level: v.healthy.zones for v in vertebrae}),
-        expected_log_heights=MappingProxyType(dict(expected)),
-        frames=MappingProxyType({v.level: v.frame for v in vertebrae}),
-        depths_mm=MappingProxyType({v.level: _length(v.body.depth_range_mm) for v in vertebrae}),
-        widths_mm=MappingProxyType({v.level: _length(v.body.width_range_mm) for v in vertebrae}),
+        heights={v.level: v.body.zones for v in vertebrae},
+        healthy_heights={v.level: v.healthy.zones for v in vertebrae},
+        expected_log_heights=dict(expected),
+        frames={v.level: v.frame for v in vertebrae},
+        depths_mm={v.level: _length(v.body.depth_range_mm) for v in vertebrae},
+        widths_mm={v.level: _length(v.body.width_range_mm) for v in vertebrae},
     )
 
 

@@ -69,7 +69,7 @@ def surroundings(grid: Grid, line: ColumnLine, rng: np.random.Generator) -> Volu
     """
     right = grid.axis_mm(0).astype(np.float32)[:, None, None] - line.right_mm
     anterior = grid.axis_mm(1).astype(np.float32)[None, :, None] - line.anterior_mm
-    soft_mm = np.float32(max(grid.spacing_mm))
+    soft_mm = float(max(grid.spacing_mm))
     blend = _blotches(grid, rng)
     hu = MUSCLE_HU - 25.0 + 40.0 * blend
     psoas = line.front_mm - 2.0 - 0.006 * np.square(np.clip(np.abs(right) - 20.0, 0.0, None))
@@ -136,7 +136,7 @@ def draw_canal(hu: Volume, grid: Grid, vertebra: PhantomVertebra, box: Box) -> N
     middle = wall + 7.0 * scale
     near = np.abs(cranial) < 0.75 * vertebra.healthy.zones.posterior
     radius = np.hypot(posterior - middle, left * 0.82)
-    soft_mm = np.float32(max(grid.spacing_mm))
+    soft_mm = float(max(grid.spacing_mm))
     has_cord = vertebra.level[0] == "T" or vertebra.level == "L1"
     region = hu[box]
     region += near * _edge(8.5 * scale - radius, soft_mm) * (FAT_HU / 2.0 - region)
@@ -154,7 +154,7 @@ def draw_disc(hu: Volume, grid: Grid, above: PhantomVertebra, below: PhantomVert
     half = 0.5 * max(above.body.width_mm, below.body.width_mm) + 4.0
     box = grid.box(middle - half, middle + half)
     first, second = grid.inside(box, above.frame), grid.inside(box, below.frame)
-    soft_mm = np.float32(0.7 * max(grid.spacing_mm))
+    soft_mm = 0.7 * float(max(grid.spacing_mm))
     under = above.body.endplates(*first[:2])[1] - first[2]
     over = second[2] - below.body.endplates(*second[:2])[0]
     walls = [_outside(above, first), _outside(below, second)]

@@ -82,6 +82,7 @@ def vertebra(phantom: SpinePhantom, level: str, with_ct: bool = True) -> Vertebr
     )
 
 
+@cache
 def assessed(
     levels: tuple[str, ...] = LEVELS, spacing_mm: float = 3.0, *, with_ct: bool = True
 ) -> SpineAssessment:

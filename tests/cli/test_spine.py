@@ -128,20 +128,25 @@ def test_a_new_run_leaves_no_volume_of_the_old_one(lamella, spine_files, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("words", "generate"),
+    ("asked", "generate"),
     [
-        ((), None),
-        (("--all",), "all"),
-        (("--levels", "t12, L1"), ("T12", "L1")),
-        (("--no-generate",), ()),
+        ({}, None),
+        ({"every": True}, "all"),
+        ({"levels": "t12, L1"}, ("T12", "L1")),
+        ({"generate": False}, ()),
     ],
 )
-def test_which_vertebrae_are_generated(lamella, spine_files, tmp_path, handmade, words, generate):
+def test_which_vertebrae_are_generated(asked, generate):
+    assert SpineOptions(labels=(), out=Path(), **asked).wanted == generate
+
+
+def test_the_request_reaches_the_task(lamella, spine_files, tmp_path, handmade):
     ct, labels = spine_files
+    words = ("--levels", "t12,L1", "--method", "norms")
     ran = lamella("spine", ct, "--labels", labels, *words, "-o", tmp_path / "out")
     assert ran.code == 0, ran.err
-    assert handmade["generate"] == generate
-    assert handmade["method"] == "healthivert"
+    assert (handmade["generate"], handmade["method"]) == (("T12", "L1"), "norms")
+    assert handmade["ct"].shape == nibabel.load(ct).shape
 
 
 def test_ctrl_c_writes_nothing(lamella, spine_files, tmp_path, monkeypatch):
@@ -158,8 +163,8 @@ def test_ctrl_c_writes_nothing(lamella, spine_files, tmp_path, monkeypatch):
 BAD_USAGE = [
     (["-o", "out"], "--labels"),
     (["--labels", "seg.nii.gz"], "--out"),
-    (["--labels", "seg.nii.gz", "--levels", "L9", "-o", "out"], "got L9"),
-    (["--labels", "seg.nii.gz", "--levels", ",", "-o", "out"], "got none"),
+    (["ct.nii.gz", "--labels", "seg.nii.gz", "--levels", "L9", "-o", "out"], "got L9"),
+    (["ct.nii.gz", "--labels", "seg.nii.gz", "--levels", ",", "-o", "out"], "got none"),
     (["--labels", "seg.nii.gz", "--all", "-o", "out"], "needs a CT"),
     (["ct.nii.gz", "--labels", "seg.nii.gz", "--all", "--no-generate", "-o", "out"], "leave out"),
     (["ct.nii.gz", "--labels", "seg.nii.gz", "--all", "--levels", "L1", "-o", "out"], "not both"),
@@ -169,9 +174,9 @@ BAD_USAGE = [
     (["--labels", "seg.nii.gz", "--label-scheme", "magic", "-o", "out"], "got 'magic'"),
     (["--labels", "seg.nii.gz", "--method", "magic", "-o", "out"], "got 'magic'"),
     (["ct.nii.gz", "--labels", "seg.nii.gz", "--levels", "T4", "-o", "out"], "got T4"),
-    (["--labels", "one.nii.gz", "-o", "out"], "at least two vertebrae"),
+    (["--labels", "one.nii.gz", "--label-scheme", "verse", "-o", "out"], "at least two vertebrae"),
     (["--labels", "empty.nii.gz", "-o", "out"], "empty"),
-    (["ct.nii.gz", "--labels", "far.nii.gz", "-o", "out"], "far.nii.gz"),
+    (["ct.nii.gz", "--labels", "far.nii.gz", "-o", "out"], "labels of another place"),
     (["seg.nii.gz", "--labels", "ct.nii.gz", "-o", "out"], "give the CT as the CT"),
     (["mr.nii.gz", "--labels", "seg.nii.gz", "-o", "out"], "as in an MR"),
     (["unit.nii.gz", "--labels", "seg.nii.gz", "-o", "out"], "before it was normalised"),

@@ -86,6 +86,14 @@ def test_a_wedge_is_seen_in_the_third_it_lies_in(one):
     np.testing.assert_allclose(turned, errors, atol=0.3)
 
 
+def test_a_faint_haze_is_no_height(one):
+    """Probabilities far below one half, spread over all rows, move no endplate."""
+    true = np.zeros((5, 160, 96), np.float32)
+    true[:, 60:90, 30:60] = 1.0
+    errors = zone_errors_mm(np.maximum(true, 0.05), true, one.crops[0].facts, Plane.SAGITTAL)
+    assert np.abs(errors).max() < 0.1
+
+
 def test_only_healthy_vertebrae_judge_spread_over_the_pool(spine_pool):
     few = GeneratorJudge(
         pool=spine_pool, attention=None, plane=Plane.SAGITTAL, terms=EXACT, most=2

@@ -1,4 +1,4 @@
-"""The command line: ``lamella separate``, ``synthesize``, ``measure``, ``demo``, ``info`` and more.
+"""The command line: ``lamella separate``, ``measure``, ``spine``, ``demo``, ``info`` and more.
 
 Starting up loads no numerical library: each command imports what it needs when it runs.
 """

@@ -89,8 +89,13 @@ def _assessed(ct: Path | None, options: SpineOptions, doing: Steps) -> Assessed:
         volume, labels = _read(ct, options)
         digests = inputs_sha256(ct, options)
     with doing.on("assessing"):
-        asked = {"method": options.method, "generate": options.wanted}
-        found = assess_spine(volume, labels, **asked, progress=doing.tell)
+        found = assess_spine(
+            volume,
+            labels,
+            method=options.method,
+            generate=options.wanted,
+            progress=doing.tell,
+        )
     with doing.on("drawing the report"):
         case = spine_case(found, "The spine")
     record = _record(found, options, digests, doing.seconds)

@@ -1,7 +1,7 @@
 """One vertebra as a method sees it, beside what is true of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -124,27 +124,28 @@ def oracle_case(known: SpineCase, phantom: SpinePhantom) -> SpineCase:
     """
     expected = np.exp(phantom.expected_log_heights[known.level])
     healthy = _heights(phantom.healthy_heights[known.level])
-    return SpineCase(
-        **vars(known)
-        | {
-            "rhlv": _lost(phantom.heights[known.level], expected),
-            "height_error_mm": _as_triple(expected - healthy),
-        }
+    return replace(
+        known,
+        rhlv=_lost(phantom.heights[known.level], expected),
+        height_error_mm=_as_triple(expected - healthy),
     )
 
 
-def said_case(known: SpineCase, phantom: SpinePhantom, said: Vertebra) -> SpineCase:
-    """What a method says of a vertebra."""
+def said_case(known: SpineCase, healthy_mm: Zones, said: Vertebra) -> SpineCase:
+    """What a method says of a vertebra.
+
+    Args:
+        known: what is true of it.
+        healthy_mm: its true heights before the fracture.
+        said: by the method.
+    """
     if said.loss is None or said.healthy is None:
-        return SpineCase(**vars(known) | {"refused": said.refused or "nothing is said"})
-    healthy = _heights(phantom.healthy_heights[known.level])
-    return SpineCase(
-        **vars(known)
-        | {
-            "rhlv": triple(said.loss.rhlv),
-            "rhlv_sd": triple(said.loss.rhlv_sd),
-            "height_error_mm": _as_triple(_heights(said.healthy.heights_mm) - healthy),
-        }
+        return replace(known, refused=said.refused or "nothing is said")
+    return replace(
+        known,
+        rhlv=triple(said.loss.rhlv),
+        rhlv_sd=triple(said.loss.rhlv_sd),
+        height_error_mm=_as_triple(_heights(said.healthy.heights_mm) - _heights(healthy_mm)),
     )
 
 
@@ -166,7 +167,10 @@ def reference_cases(
     cases = {ORACLE: [oracle_case(case, phantom) for case in known.values()]}
     for name, reference in references.items():
         said = _compared(measured, reference)
-        cases[name] = [said_case(known[level], phantom, said(level)) for level in known]
+        cases[name] = [
+            said_case(case, phantom.healthy_heights[level], said(level))
+            for level, case in known.items()
+        ]
     return cases
 
 

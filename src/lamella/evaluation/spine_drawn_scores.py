@@ -44,6 +44,23 @@ class DrawnScore:
     height_bias_mm: Interval
 
 
+@dataclass(frozen=True, kw_only=True)
+class DrawnDifference:
+    """One method minus another on the vertebrae that both draw.
+
+    Args:
+        vertebrae: that both draw.
+        dice: difference of the mean Dice, aligned.
+        psnr_db: of the mean PSNR, aligned.
+        height_mae_mm: of the mean absolute error of the drawn heights.
+    """
+
+    vertebrae: int
+    dice: Interval
+    psnr_db: Interval
+    height_mae_mm: Interval
+
+
 def drawn_score(cases: Sequence[DrawnCase]) -> DrawnScore | None:
     """Scores of some drawings; None where nothing was drawn."""
     made = [case for case in cases if case.refused is None]
@@ -74,6 +91,45 @@ def drawn_table(title: str, scores: Mapping[str, DrawnScore | None]) -> str:
     columns += ["SSIM", "SSIM, raw", "drawn height MAE mm", "bias mm"]
     rows = [[name, *_cells(score)] for name, score in scores.items()]
     return markdown_table(columns, rows)
+
+
+def drawn_difference(
+    cases: Sequence[DrawnCase], others: Sequence[DrawnCase]
+) -> DrawnDifference | None:
+    """How the first method's drawings differ from the second's; None without a common one."""
+    beside = {case.known.key: case for case in others if case.refused is None}
+    pairs = [
+        (case, beside[case.known.key])
+        for case in cases
+        if case.refused is None and case.known.key in beside
+    ]
+    if not pairs:
+        return None
+    pool = SpinePool([case.known.spine for case, _ in pairs])
+    values = np.array([[_figures(case) for case in pair] for pair in pairs])
+    dice, psnr_db, error = (pool.mean(each) for each in (values[:, 0] - values[:, 1]).T)
+    return DrawnDifference(vertebrae=len(pairs), dice=dice, psnr_db=psnr_db, height_mae_mm=error)
+
+
+def drawn_difference_table(title: str, found: Mapping[str, DrawnDifference | None]) -> str:
+    """One row per method."""
+    rows = [
+        [
+            name,
+            each.vertebrae,
+            known(each.dice, signed=True),
+            known(each.psnr_db, 2, signed=True),
+            known(each.height_mae_mm, 2, signed=True),
+        ]
+        for name, each in found.items()
+        if each is not None
+    ]
+    return markdown_table([title, "vertebrae", "Dice", "PSNR dB", "drawn height MAE mm"], rows)
+
+
+def _figures(case: DrawnCase) -> tuple[float, float, float]:
+    error = float(np.mean(np.abs(case.height_error_mm)))
+    return case.aligned.dice, case.aligned.psnr_db, error
 
 
 def _likeness(pool: SpinePool, found: Sequence[Likeness]) -> LikenessScore:

@@ -15,14 +15,14 @@ from lamella.evaluation.narrowing_scores import plain
 from lamella.evaluation.results import markdown_table, save
 from lamella.evaluation.spine_cases import ORACLE, Cases, SpineCase
 from lamella.evaluation.spine_cohort import CLASSES, FINE, SPINES, CohortSpine, spine_cohort
-from lamella.evaluation.spine_drawers import Drawer, standing_drawers
+from lamella.evaluation.spine_drawers import STRETCHED, Drawer, standing_drawers
 from lamella.evaluation.spine_drawn_scores import (
     Drawings,
     DrawnScore,
     drawn_scores,
     drawn_table,
 )
-from lamella.evaluation.spine_one import SpineWork, calibrated_references
+from lamella.evaluation.spine_one import PUBLISHED, SpineWork, calibrated_references
 from lamella.evaluation.spine_runs import Kept, joined, results
 from lamella.evaluation.spine_scores import (
     LossScore,
@@ -143,9 +143,10 @@ def _targets(losses: Cases) -> Cases:
 
 
 def _with_machine(rows: Cases) -> Cases:
-    """The rows and the published grader on the losses of the default method."""
+    """The rows and the published grader: on the default method's losses, and on published ones."""
     name = main_of(rows)
-    return {**rows, f"{name}{SVM}": svm_cases(rows[name])}
+    graded = {name} | ({f"{name}{PUBLISHED}", f"{STRETCHED}{PUBLISHED}"} & set(rows))
+    return {**rows, **{f"{each}{SVM}": svm_cases(rows[each]) for each in sorted(graded)}}
 
 
 def _of(cases: Sequence[SpineCase], spacing: str) -> list[SpineCase]:

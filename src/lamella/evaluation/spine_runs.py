@@ -28,7 +28,7 @@ MEASURING = (
     *("physics", "prepare/spine", "methods/healthivert", "methods/height_references"),
     *("tasks/spine.py", "tasks/vertebra_height.py", "tasks/pseudo_healthy.py", "zoo/spine.py"),
     *("zoo/spine.json", "evaluation/spine_cases.py", "evaluation/spine_drawn.py"),
-    *("evaluation/spine_drawers.py", "evaluation/spine_reading.py"),
+    *("evaluation/spine_drawers.py", "evaluation/spine_reading.py", "evaluation/spine_one.py"),
 )
 """Files and folders of the package whose code decides what is measured."""
 

@@ -47,7 +47,7 @@ def hu_to_mu(hu: np.ndarray, water_mu_per_mm: float = WATER_MU_PER_MM) -> np.nda
         water_mu_per_mm: coefficient of water at the energy of the radiograph.
 
     Example:
-        >>> hu_to_mu(np.array([-1000.0, 0.0, 1000.0])).tolist()
+        >>> [round(float(mu), 4) for mu in hu_to_mu(np.array([-1000.0, 0.0, 1000.0]))]
         [0.0, 0.0193, 0.0386]
     """
     scaled = 1.0 + np.asarray(hu, np.float32) * np.float32(0.001)

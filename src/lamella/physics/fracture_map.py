@@ -109,7 +109,7 @@ class FractureMap:
         now = self.below(self.frame.from_world(places_mm))
         weight = self._weight(now)
         was = np.array(places_mm, np.float64)
-        near = weight > 0.0
+        near = (weight > 0.0) & ~self._past(now, -1)  # what lies below stays
         moved = self.frame.to_world(self._before(now[near]))
         was[near] += weight[near, None] * (moved - was[near])
         return was
@@ -123,6 +123,26 @@ class FractureMap:
         return np.asarray(1.0 - part**2 * (3.0 - 2.0 * part))
 
     def _before(self, now_mm: Places) -> Places:
+        was = self.above.back(now_mm)
+        between = ~self._past(now_mm, 1)
+        was[between] = self._between(now_mm[between])
+        return was
+
+    def _past(self, now_mm: Places, side: int) -> np.ndarray:
+        """Surely beyond the nearest a neighbour comes, above (side 1) or below (-1)."""
+        rigid, disc, plate = self._side(side)
+        half = 0.5 * self.lost_mm
+        reach = disc + _cone(self.healthy, now_mm[:, 0])
+        reach = reach + np.abs(self._approach(rigid, now_mm[:, 0])) + half.max() - half.min()
+        return np.asarray(side * now_mm[:, 2] > (side * plate).max() + reach)
+
+    def _side(self, side: int) -> tuple[RigidTilt, float, Image]:
+        if side > 0:
+            return self.above, self.disc_above_mm, self.healthy.upper_mm
+        return self.below, self.disc_below_mm, self.healthy.lower_mm
+
+    def _between(self, now_mm: Places) -> Places:
+        """Columns through the body, both discs and as far as the neighbours' cones reach."""
         fields = self._sampled(now_mm[:, 0], now_mm[:, 1])
         cranial = now_mm[:, 2]
         half = 0.5 * fields.lost
@@ -131,18 +151,17 @@ class FractureMap:
         was = now_mm.copy()
         was[:, 2] = fields.lower + np.clip(share, 0.0, 1.0) * (fields.upper - fields.lower)
         was[:, 2] += np.clip(cranial - upper, 0.0, None) + np.clip(cranial - lower, None, 0.0)
-        for side, edge, rigid, disc in (
-            (1.0, upper, self.above, self.disc_above_mm),
-            (-1.0, lower, self.below, self.disc_below_mm),
-        ):
+        for side, edge in ((1, upper), (-1, lower)):
             beyond = side * (cranial - edge)
             outside = beyond > 0.0
-            closer = half[outside] - self._approach(rigid, now_mm[outside, 0])
-            room = disc + fields.room[outside]
+            here = now_mm[outside]
+            rigid, disc, _ = self._side(side)
+            closer = half[outside] - self._approach(rigid, here[:, 0])
+            room = disc + _cone(self.healthy, here[:, 0])
             gap = np.maximum(room + closer, 0.5 * room)
             skin = np.minimum(SKIN_MM, 0.25 * room)
             part = np.clip((beyond[outside] - skin) / (gap - skin), 0.0, 1.0)[:, None]
-            was[outside] += part * (rigid.back(now_mm[outside]) - was[outside])
+            was[outside] += part * (rigid.back(here) - was[outside])
         return was
 
     def _approach(self, rigid: RigidTilt, posterior_mm: Profile) -> Profile:
@@ -157,10 +176,7 @@ class FractureMap:
             ndimage.map_coordinates(field, index, order=1, mode="nearest")
             for field in (self.healthy.upper_mm, self.healthy.lower_mm, self.lost_mm)
         )
-        ahead = np.clip(self.healthy.posterior_mm[0] - posterior_mm, 0.0, None)
-        behind = np.clip(posterior_mm - self.healthy.posterior_mm[-1], 0.0, None)
-        room = CONE_AHEAD * ahead + CONE_BEHIND * behind
-        return _Columns(upper=upper, lower=lower, lost=lost, room=room)
+        return _Columns(upper=upper, lower=lower, lost=lost)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -168,9 +184,15 @@ class _Columns:
     upper: Profile
     lower: Profile
     lost: Profile
-    room: Profile
 
 
 def steps(axis_mm: Profile, places_mm: Profile) -> Profile:
     """Places as indices of equidistant samples."""
     return np.asarray((places_mm - axis_mm[0]) / (axis_mm[1] - axis_mm[0]))
+
+
+def _cone(healthy: HeightMap, posterior_mm: Profile) -> Profile:
+    """How much farther than at the disc the neighbours' part begins, mm."""
+    ahead = np.clip(healthy.posterior_mm[0] - posterior_mm, 0.0, None)
+    behind = np.clip(posterior_mm - healthy.posterior_mm[-1], 0.0, None)
+    return np.asarray(CONE_AHEAD * ahead + CONE_BEHIND * behind)

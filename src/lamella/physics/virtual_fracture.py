@@ -152,7 +152,7 @@ def virtual_fracture(
     return FracturedSpine(
         labels=replace(spine.labels, ids=moved.ids, bodies=moved.solid),
         bodies=moved.bodies,
-        ct=None if spine.ct is None else replace(spine.ct, hu=moved.hu),
+        ct=None if spine.ct is None or moved.hu is None else replace(spine.ct, hu=moved.hu),
         level=level,
         fracture=fracture,
     )

@@ -39,11 +39,11 @@ class SpineRecipe:
     part: str = "sagittal"
     amounts: SpineAmounts = SpineAmounts()  # noqa: RUF009
     width: int | None = None
-    classifier_steps: int = 4000
-    generator_steps: int = 3600
-    classifier_batch: int = 16
+    classifier_steps: int = 1500
+    generator_steps: int = 2400
+    classifier_batch: int = 32
     batch: int = 8
-    classifier_learning_rate: float = 2e-3
+    classifier_learning_rate: float = 5e-4
     learning_rate: float = 2e-3
     critics_learning_rate: float = 2e-4
     real_fraction: float = 0.08

@@ -27,7 +27,7 @@ from lamella.report.spine_words import (
 
 STYLES = ("report.css", "narrowing.css", "spine.css")
 SCRIPTS = ("spine_pixels.js", "spine.js")
-SHOWN_ANSWERS = 3
+SHOWN_ANSWERS = 6
 
 
 def spine_page(case: SpineCase, run: RunRecord, title: str = "Vertebral height loss") -> str:

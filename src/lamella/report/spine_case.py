@@ -20,6 +20,8 @@ from lamella.types import LevelVolume, Places, Profile, Volume
 
 LEFT_MM = (-32.0, 32.0)
 BACK_MM = (-36.0, 46.0)
+NO_BODIES: LevelVolume = np.zeros((1, 1, 1), np.uint8)
+"""The page draws whole vertebrae; where their bodies are is known from their frames."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,7 +94,7 @@ def spine_case(assessment: SpineAssessment, name: str = "Spine") -> SpineCase:
         name: safe to show.
     """
     curve = _curve(assessment)
-    before = straighten(assessment.ct, assessment.labels, assessment.labels.ids, 1.0, curve)
+    before = straighten(assessment.ct, assessment.labels, NO_BODIES, 1.0, curve)
     sides = (_within(before.left_mm, LEFT_MM), slice(None), _within(before.back_mm, BACK_MM))
     ids_after, hu_after = _after(assessment, curve)
     corner = before.placed(np.array([float(side.start or 0) for side in sides]))
@@ -115,7 +117,7 @@ def _after(
     ct, labels = assessment.pseudo_ct, assessment.pseudo_labels
     if ct is None or labels is None:
         return None, None
-    straight = straighten(ct, labels, labels.ids, 1.0, curve)
+    straight = straighten(ct, labels, NO_BODIES, 1.0, curve)
     return straight.ids, straight.hu
 
 

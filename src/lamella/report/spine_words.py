@@ -138,12 +138,12 @@ def warnings(assessment: SpineAssessment) -> tuple[str, ...]:
 
 def cells(vertebra: Vertebra) -> dict[str, Any]:
     """A vertebra's row of the table, dashes where nothing is known."""
-    observed, healthy, told = vertebra.heights_mm, vertebra.healthy_heights_mm, vertebra.loss
+    told = vertebra.loss
     return {
         "level": vertebra.level,
         "grade": vertebra.grade,
         "kind": (told and told.kind) or DASH,
-        "heights": [_pair(observed and observed.of(z), healthy and healthy.of(z)) for z in ZONES],
+        "heights": [_pair(vertebra, zone) for zone in ZONES],
         "losses": [loss(vertebra, zone) for zone in ZONES],
         "worst": None if told is None else worst_zone(vertebra),
         "chance": DASH if told is None else chance(chance_of_fracture(vertebra)),
@@ -213,9 +213,11 @@ def _looked_at(assessment: SpineAssessment) -> str:
     )
 
 
-def _pair(observed_mm: float | None, healthy_mm: float | None) -> tuple[str, str]:
-    shown = [DASH if each is None else millimetres(each) for each in (observed_mm, healthy_mm)]
-    return shown[0], shown[1]
+def _pair(vertebra: Vertebra, zone: str) -> tuple[str, str]:
+    """Observed and healthy height of a third."""
+    known = (vertebra.heights_mm, vertebra.healthy_heights_mm)
+    observed, healthy = (DASH if each is None else millimetres(each.of(zone)) for each in known)
+    return observed, healthy
 
 
 def _said(vertebra: Vertebra) -> str:

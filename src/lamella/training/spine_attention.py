@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import torch
 from rich.progress import track
-from torch import nn
 
 from lamella.io.write import sha256_of
 from lamella.methods.healthivert.channels import SHAPE
-from lamella.methods.healthivert.classifier import Classifier
-from lamella.training.export import load_weights
 from lamella.training.spine_batches import ATTENTION_STEPS
 from lamella.training.spine_crops import SpineCrop, grey_of
 from lamella.training.spine_pool import SpinePool
@@ -33,26 +31,32 @@ def attention_of(pool: SpinePool, weights: Path, cache: Path) -> np.ndarray:
     digest = hashlib.sha256(f"{sha256_of(weights)} {_digest(pool)}".encode()).hexdigest()[:12]
     path = cache / f"attention-{digest}.npy"
     if not path.exists():
-        network = load_weights(Classifier(), weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        part = path.with_suffix(".part")
-        maps = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=(len(pool), *SHAPE))
+        session = _session(weights)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        shape = (len(pool), *SHAPE)
+        maps = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         for number, crop in enumerate(track(pool.crops, "looking for fractures", transient=True)):
-            maps[number] = attention_on(crop, network)
+            maps[number] = attention_on(crop, session)
         maps.flush()
         part.replace(path)
     return np.asarray(np.load(path, mmap_mode="r"))
 
 
-@torch.no_grad()
-def attention_on(crop: SpineCrop, network: nn.Module) -> np.ndarray:
+def attention_on(crop: SpineCrop, session: onnxruntime.InferenceSession) -> np.ndarray:
     """The classifier's heat on every sagittal slice of a crop, 8-bit, (left, rows, back)."""
-    heats = [network(part).heat[:, 0] for part in _slices(crop)]
-    return np.rint(ATTENTION_STEPS * torch.cat(heats).numpy()).astype(np.uint8)
+    slices = grey_of(crop.grey)[:, None]
+    heats = [
+        session.run(["heat"], {"input": slices[first : first + AT_ONCE]})[0][:, 0]
+        for first in range(0, len(slices), AT_ONCE)
+    ]
+    return np.rint(ATTENTION_STEPS * np.concatenate(heats)).astype(np.uint8)
 
 
-def _slices(crop: SpineCrop) -> Iterator[torch.Tensor]:
-    grey = torch.from_numpy(grey_of(crop.grey))[:, None]
-    yield from torch.split(grey.contiguous(memory_format=torch.channels_last), AT_ONCE)
+def _session(weights: Path) -> onnxruntime.InferenceSession:
+    """The classifier with as many threads as training has."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
 def _digest(pool: SpinePool) -> str:

@@ -41,6 +41,11 @@ class FractureBatch(NamedTuple):
     fractured: Tensor
 
 
+SHOWN_ROWS = slice(44, 116)
+"""Rows that the classifier learns from: one vertebra and the discs beside it, so that a fractured
+neighbour does not make a sound one count as fractured. It runs on any number of rows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """How one slice is shown.
@@ -60,7 +65,7 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FractureDrawer:
-    """Batches for the classifier, half of them fractured.
+    """Batches for the classifier, the middle rows of slices, half of them fractured.
 
     Args:
         pool: crops of every grade.
@@ -79,7 +84,8 @@ class FractureDrawer:
         numbers = [chosen(self.pool, grades == each, self.real_fraction, rng) for each in fractured]
         crops = [self.pool.crops[number] for number in numbers]
         slices = [
-            plain_slice(crop, look_at(crop, Plane.SAGITTAL, rng, _inner(crop))) for crop in crops
+            plain_slice(crop, look_at(crop, Plane.SAGITTAL, rng, _inner(crop)))[SHOWN_ROWS]
+            for crop in crops
         ]
         return FractureBatch(
             slices=torch.from_numpy(np.stack(slices)[:, None]),

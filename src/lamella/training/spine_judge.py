@@ -19,9 +19,17 @@ from lamella.methods.healthivert.channels import Plane
 from lamella.methods.healthivert.classifier import Verdict
 from lamella.methods.healthivert.networks import Drawn
 from lamella.methods.healthivert.objective import SliceBatch, Terms, assembled
+from lamella.methods.healthivert.sampling import surfaces
 from lamella.physics.vertebra_zones import zone_heights
 from lamella.records import ZONES
-from lamella.training.spine_batches import Attention, Look, gap_slice, plain_slice, stacked
+from lamella.training.spine_batches import (
+    SHOWN_ROWS,
+    Attention,
+    Look,
+    gap_slice,
+    plain_slice,
+    stacked,
+)
 from lamella.training.spine_crops import CropFacts
 from lamella.training.spine_pool import SpinePool
 
@@ -111,8 +119,9 @@ def zone_errors_mm(
 ) -> np.ndarray:
     """Error of the mean height of each third, (3,), mm along the spine.
 
-    Heights are sums of probabilities over the rows, as
-    :func:`~lamella.physics.vertebra_zones.zone_heights` averages them over the true body's box.
+    Endplates lie where the probability passes one half; their distances are averaged as
+    :func:`~lamella.physics.vertebra_zones.zone_heights` does, over the true body's box. A column
+    of the true body that was not drawn has no height.
 
     Args:
         found: probability of the body, (slice, rows, cols).
@@ -120,7 +129,7 @@ def zone_errors_mm(
         facts: of the crop.
         plane: of the slices.
     """
-    columns = [facts.row_mm * volume.sum(axis=1, dtype=np.float64) for volume in (found, true)]
+    columns = [facts.row_mm * _column_rows(volume) for volume in (found, true)]
     if plane is Plane.SAGITTAL:
         columns = [each.T for each in columns]
     body = columns[1] > 0.0
@@ -148,7 +157,9 @@ class FractureJudge:
         for crop in self.pool.crops:
             first, last = crop.facts.span(Plane.SAGITTAL)
             places = [round(first + part * (last - first)) for part in FRACTURE_PLACES]
-            slices = np.stack([plain_slice(crop, Look(index=place)) for place in places])
+            slices = np.stack(
+                [plain_slice(crop, Look(index=place))[SHOWN_ROWS] for place in places]
+            )
             logits += network(torch.from_numpy(slices[:, None])).logit[:, 0].tolist()
             fractured += [crop.facts.grade > 0] * len(places)
         return fracture_figures(logits, fractured)
@@ -167,6 +178,12 @@ def fracture_figures(logits: Sequence[float], fractured: Sequence[bool]) -> dict
         "sensitivity": float((score[ill] > 0).mean()) if ill.any() else float("nan"),
         "specificity": float((score[~ill] <= 0).mean()) if (~ill).any() else float("nan"),
     }
+
+
+def _column_rows(solid: np.ndarray) -> np.ndarray:
+    """Rows between the endplates of each column, 0 without a body, (slice, cols)."""
+    upper, lower = surfaces(np.ascontiguousarray(solid, np.float32))
+    return np.nan_to_num(lower - upper)
 
 
 def _box(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

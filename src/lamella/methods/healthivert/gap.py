@@ -282,7 +282,7 @@ def _places(site: Site, rows: Profile) -> tuple[Profile, Profile, Profile]:
 
 
 def _sampled(volume: np.ndarray, places: tuple[Profile, ...], fill: float) -> np.ndarray:
-    for axis in (2, 0, 1):
+    for axis in (1, 2, 0):
         volume = along(volume, places[axis], axis, fill)
     return volume
 

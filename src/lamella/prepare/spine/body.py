@@ -50,6 +50,10 @@ THINNEST_MM = 5.0
 """Least radius of a body's sections: processes and laminae are thinner."""
 
 SLACK = 1.0
+"""How far behind the fitted wall bone in front of the canal still counts as body, samples."""
+
+ALONE = 0.03
+"""Labels with a smaller part of their bone behind the wall hold bodies alone: nothing is cut."""
 
 OPENING = 0.6
 """Radius of the disc that opens the silhouette, as a part of the core's radius."""
@@ -176,12 +180,20 @@ def body_in(
 def _kept(bone: Solid, core: Core, samples: Places) -> np.ndarray:
     """Which samples (left, down, back) of the local grid lie in the body."""
     wall = _wall(bone, core)
+    if wall and _alone(bone, core, wall):
+        return np.ones(len(samples), dtype=np.bool_)
     grid = np.moveaxis(np.indices(bone.shape), 0, -1)
-    front = _in_front(wall, core, grid) if wall else np.ones(bone.shape, dtype=np.bool_)
-    outline = _outline(bone & front, core)
+    outline = _outline(bone & _in_front(wall, core, grid) if wall else bone, core)
     left, back = (np.rint(samples[:, axis]).astype(np.intp) for axis in (0, 2))
     inside = outline[left.clip(0, bone.shape[0] - 1), back.clip(0, bone.shape[2] - 1)]
-    return inside & (_in_front(wall, core, samples) if wall else True)
+    return inside & _in_front(wall, core, samples) if wall else inside
+
+
+def _alone(bone: Solid, core: Core, wall: Wall) -> bool:
+    """Whether there is a body and no arch."""
+    places = np.argwhere(bone).astype(np.float64)
+    behind = places[:, 2] - core.back - wall.at(places[:, 0] - core.left, places[:, 1] - core.down)
+    return float((behind > 4.0).mean()) < ALONE
 
 
 def _local(ids: LevelVolume, number: int, affine: Affine, curve: SpineCurve | None) -> LocalBone:

@@ -1,11 +1,12 @@
 """The straight spine: CT and labels resampled along the curve, and the way back.
 
 Sample (i, j, k) of the straight frame lies ``left0 + i h`` to the left of the curve, ``down0 +
-j h`` along it and ``back0 + k h`` behind it, h = ``spacing_mm``; :func:`~.curve.to_world` says
-where that is. Attenuation is interpolated linearly. A label wins a sample when the sum of the
-linear weights of its voxels is greatest: the 0.5 level of its interpolated occupancy where two
-labels meet, which is smooth between voxels, never a number in between. Memory: sampling goes in
-blocks, and volumes are read inside the labels' box only.
+j h`` along it and ``back0 + k h`` behind it, h = ``spacing_mm``;
+:func:`~lamella.prepare.spine.curve.to_world` says where that is. Attenuation is interpolated
+linearly. A label wins a sample when the sum of the linear weights of its voxels is greatest: the
+0.5 level of its interpolated occupancy where two labels meet, smooth between voxels, never a
+number in between. Memory: sampling goes in blocks of rows, and labels are read inside their box
+only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamella.prepare.spine.centroids import indexed, placed
-from lamella.prepare.spine.curve import SpineCurve, curve_of, from_world, stretch, to_world
+from lamella.prepare.spine.curve import SpineCurve, curve_of, from_world, stretch
 from lamella.prepare.spine.sampling import label_grid, sampled
 from lamella.records.images import LamellaError
 from lamella.records.spine import CTVolume, SpineLabels
@@ -142,9 +143,7 @@ def straighten(
     ids, inside = np.empty(shape, dtype=np.uint8), np.empty(shape, dtype=np.uint8)
     whole, body = label_grid(labels.ids), label_grid(bodies)
     for rows in _rows(shape):
-        indices = np.moveaxis(np.indices((shape[0], rows.stop - rows.start, shape[2])), 0, -1)
-        told = (indices + np.array([0, rows.start, 0])) * spacing_mm + np.array(origin_mm)
-        world = to_world(curve, told)
+        world = _world(curve, origin_mm, (shape[0], rows, shape[2]), spacing_mm)
         at = indexed(labels.affine, world)
         ids[:, rows], inside[:, rows] = whole.at(at), body.at(at)
         if ct is not None and hu is not None:
@@ -205,6 +204,22 @@ def returned(
         covered[block] = inside
         values[block][inside] = grid.at(at[inside]) if grid else sampled(volume, at[inside], 0.0)
     return Returned(values=values, covered=covered)
+
+
+def _world(
+    curve: SpineCurve,
+    origin_mm: tuple[float, float, float],
+    part: tuple[int, slice, int],
+    spacing_mm: float,
+) -> Places:
+    """RAS places of some rows of the straight frame, one frame of the curve per row."""
+    lefts, rows, backs = part
+    frame = curve.at(origin_mm[1] + spacing_mm * np.arange(rows.start, rows.stop))
+    left_mm = origin_mm[0] + spacing_mm * np.arange(lefts)
+    back_mm = origin_mm[2] + spacing_mm * np.arange(backs)
+    aside = left_mm[:, None, None] * frame.left
+    behind = back_mm[:, None] * frame.back[:, None, :]
+    return np.asarray((frame.place_mm + aside)[:, :, None, :] + behind)
 
 
 def _rows(shape: tuple[int, int, int]) -> list[slice]:

@@ -7,7 +7,7 @@ const LamellaSpine = (() => {
   const [lefts, downs, backs] = data.size;
   const WINDOWS = { bone: [400, 1800], soft: [50, 400] };
   const SHARP = 8;
-  const NONE = { background: 14, other: 104, target: 176 };
+  const NONE = { background: 12, other: 62, target: 108 };
 
   async function codes(address) {
     if (!address) return null;

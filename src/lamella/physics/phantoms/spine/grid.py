@@ -122,7 +122,7 @@ class Orientation:
     def turned(self, volume: np.ndarray) -> np.ndarray:
         """A volume along R, A, S with its axes in this order."""
         order = [AXES[letter][0] for letter in self.code]
-        flips = [axis for axis, letter in enumerate(self.code) if AXES[letter][1] < 0]
+        flips = tuple(axis for axis, letter in enumerate(self.code) if AXES[letter][1] < 0)
         return np.ascontiguousarray(np.flip(volume.transpose(order), flips))
 
     def affine(self, grid: Grid) -> Affine:

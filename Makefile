@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint lint-ruff lint-format lint-types lint-imports lint-budgets \
-        format bench bench-comparison bench-lsn bench-narrowing docs train clean
+        format bench bench-comparison bench-lsn bench-narrowing bench-spine docs train clean
 
 help:                    ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -79,6 +79,15 @@ bench-narrowing: $(VENV)/.dev  ## the evidence for narrowing between visits (an 
 	$(BIN)/lamella evaluate narrowing-known --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate narrowing-visits --data "$$LAMELLA_DATA/mcp/dev.json"
 	$(BIN)/lamella evaluate narrowing-failures --data "$$LAMELLA_DATA/mcp/dev.json"
+
+bench-spine: $(VENV)/.dev  ## the evidence for spines (an hour on two cores; what was done is kept)
+	@test -n "$$LAMELLA_DATA" || { echo "make bench-spine: set LAMELLA_DATA to the folder that holds spine/"; exit 1; }
+	$(BIN)/lamella evaluate spine-phantoms
+	$(BIN)/lamella evaluate spine-real --data "$$LAMELLA_DATA/spine"
+	$(BIN)/lamella evaluate spine-speed --data "$$LAMELLA_DATA/spine"
+	for variant in exact as-published without-edges without-height without-attention coarse-only; do \
+	  $(BIN)/lamella train healthivert --variant $$variant --out runs/healthivert || exit 1; done
+	$(BIN)/lamella evaluate spine-ablation --networks runs/healthivert
 
 docs: $(VENV)/.dev       ## the reference, from the docstrings, into build/docs
 	$(BIN)/python -W "ignore:The module specification" -m pdoc --docformat google -o build/docs $(MODULES)

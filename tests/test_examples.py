@@ -15,6 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
         ("02_take_a_joint_apart.py", "recomposition differs by"),
         ("03_any_joint_space_width.py", "asked for +1.20 mm, contours +1.20"),
         ("04_narrowing_between_visits.py", "true 0.03 mm, measured +0.03"),
+        ("05_vertebrae_as_layers.py", "the layers recompose the radiograph"),
     ],
 )
 def test_example_runs(script: str, promise: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,13 +39,14 @@ def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     write_png16("joint.png", joint_phantom(JointPhantomSpec(jsw_mm=-0.5)).intensity)
     code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(code) == 3
+    assert len(code) == 4
     names: dict[str, object] = {}
     exec(compile("".join(code), "README.md", "exec"), names)
     assert np.asarray(names["upper"]).shape == (256, 256)
     assert names["joint"].jsw_mm == pytest.approx(1.2, abs=1e-3)
     widened_mm = 1.2 - names["space"].jsw_mm
     assert names["change"].jsn_mm == pytest.approx(-widened_mm, abs=0.1)
+    assert [one.grade for one in names["spine"].vertebrae] == [0, 0, 0]
 
 
 def test_links_lead_somewhere() -> None:

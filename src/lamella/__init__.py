@@ -14,15 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lamella.io import read as read
+    from lamella.io import read_ct as read_ct
+    from lamella.io import read_labels as read_labels
     from lamella.io import read_mask as read_mask
     from lamella.records import BoneMasks as BoneMasks
+    from lamella.records import CTVolume as CTVolume
     from lamella.records import JointSpace as JointSpace
     from lamella.records import LamellaError as LamellaError
     from lamella.records import Layers as Layers
     from lamella.records import Narrowing as Narrowing
     from lamella.records import Radiograph as Radiograph
+    from lamella.records import SpineAssessment as SpineAssessment
+    from lamella.records import SpineLabels as SpineLabels
     from lamella.records import SyntheticJoint as SyntheticJoint
     from lamella.zoo.narrowing import narrowing as narrowing
+    from lamella.zoo.spine import assess_spine as assess_spine
     from lamella.zoo.verbs import adjustable as adjustable
     from lamella.zoo.verbs import joint_space as joint_space
     from lamella.zoo.verbs import segment as segment
@@ -33,15 +39,21 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "read": "lamella.io",
+    "read_ct": "lamella.io",
+    "read_labels": "lamella.io",
     "read_mask": "lamella.io",
     "BoneMasks": "lamella.records",
+    "CTVolume": "lamella.records",
     "LamellaError": "lamella.records",
     "JointSpace": "lamella.records",
     "Layers": "lamella.records",
     "Narrowing": "lamella.records",
     "Radiograph": "lamella.records",
+    "SpineAssessment": "lamella.records",
+    "SpineLabels": "lamella.records",
     "SyntheticJoint": "lamella.records",
     "adjustable": "lamella.zoo.verbs",
+    "assess_spine": "lamella.zoo.spine",
     "joint_space": "lamella.zoo.verbs",
     "narrowing": "lamella.zoo.narrowing",
     "segment": "lamella.zoo.verbs",

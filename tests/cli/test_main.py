@@ -14,6 +14,7 @@ VERBS = (
     "synthesize",
     "measure",
     "narrowing",
+    "spine",
     "demo",
     "info",
     "doctor",

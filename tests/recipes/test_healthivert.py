@@ -169,8 +169,8 @@ def test_every_variant_can_step(spine_material, classifier, variant, part):
         sum(float(each.detach()) for each in parts.values()), rel=1e-5
     )
     unused = [n for n, p in contest.generator.named_parameters() if p.grad is None]
-    assert all("height" in name or "guide" in name for name in unused)
-    assert bool(unused) == (variant in ("without-height", "without-attention"))
+    assert all("height" in name for name in unused)
+    assert bool(unused) == (variant == "without-height")
     assert isinstance(contest.supervisor, Critics) == (variant == "as-published")
     assert ("adversary" in parts) == (variant == "as-published")
     assert ("edges" in parts) == (variant != "without-edges")

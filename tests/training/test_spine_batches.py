@@ -8,13 +8,12 @@ from lamella.methods.healthivert.channels import GAP_ROWS, Channel, Plane, gap_m
 from lamella.methods.healthivert.gap import pushed_apart
 from lamella.records import LamellaError
 from lamella.training.spine_batches import (
-    FractureDrawer,
     Look,
     SliceDrawer,
     chosen,
+    exposed,
     gap_slice,
     look_at,
-    plain_slice,
     stacked,
 )
 from lamella.training.spine_crops import HEALTHY, TARGET, grey_of
@@ -76,8 +75,9 @@ def test_the_mirror_changes_left_and_right_alone(crop, hot, plane):
 
 def test_exposure_turns_about_water(crop):
     index = round(sum(crop.facts.span(Plane.SAGITTAL)) / 2)
-    plain = plain_slice(crop, Look(index=index))
-    brighter = plain_slice(crop, Look(index=index, gain=1.1, shift=0.05))
+    plain = grey_of(crop.grey[index])
+    brighter = exposed(plain, Look(index=index, gain=1.1, shift=0.05))
+    assert exposed(plain, Look(index=index)) is plain
     water = 600.0 / 1100.0 - 1.0
     expected = np.clip(1.1 * (plain - water) + water + 0.05, -1.0, 1.0)
     np.testing.assert_allclose(brighter, expected, atol=1e-6)
@@ -99,12 +99,6 @@ def test_a_batch_for_the_generator_holds_healthy_vertebrae(spine_pool):
     assert ((priors > 8.0) & (priors < 40.0)).all()
 
 
-def test_half_of_a_classifiers_batch_is_fractured(spine_pool):
-    batch = FractureDrawer(pool=spine_pool, size=6)(np.random.default_rng(0))
-    assert batch.slices.shape == (6, 1, 160, 96)
-    assert batch.fractured.tolist() == [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]
-
-
 def test_slices_reach_a_little_beyond_the_body_or_stay_inside(crop):
     rng = np.random.default_rng(0)
     first, last = crop.facts.span(Plane.SAGITTAL)
@@ -118,10 +112,11 @@ def test_slices_reach_a_little_beyond_the_body_or_stay_inside(crop):
     assert max(inside) <= last - 4.5
 
 
-def test_one_kind_alone_cannot_teach(spine_pool):
-    healthy = SpinePool(crops=tuple(c for c in spine_pool.crops if c.facts.grade == 0))
+def test_a_pool_without_healthy_vertebrae_cannot_teach(spine_pool):
+    broken = SpinePool(crops=tuple(c for c in spine_pool.crops if c.facts.grade > 0))
+    drawer = SliceDrawer(pool=broken, attention=None, plane=Plane.SAGITTAL, size=2)
     with pytest.raises(LamellaError, match="got one kind"):
-        FractureDrawer(pool=healthy, size=2)(np.random.default_rng(0))
+        drawer(np.random.default_rng(0))
 
 
 def test_real_vertebrae_have_their_share(spine_pool):

@@ -11,6 +11,7 @@ from lamella.methods.healthivert.gap import pushed_apart
 from lamella.methods.healthivert.networks import Drawn
 from lamella.methods.healthivert.objective import EXACT
 from lamella.training.spine_batches import Look, gap_slice
+from lamella.training.spine_fractures import fractured_part
 from lamella.training.spine_judge import (
     FractureJudge,
     GeneratorJudge,
@@ -117,16 +118,48 @@ def test_figures_of_a_classifier():
     assert fracture_figures([0.0, 0.0], [True, False])["auc"] == 0.5
 
 
-def test_the_classifiers_judge_asks_for_the_middle_of_every_body(spine_pool):
-    """A "network" that knows the grades by the order it is asked in separates them."""
+def test_the_classifiers_judge_asks_for_each_vertebra_alone_and_for_the_heat_on_whole_slices(
+    spine_pool,
+):
+    """A "network" that knows the grades by the order it is asked in, and is hot in front."""
     grades = iter(spine_pool.grades.tolist())
 
     def network(slices):
-        assert slices.shape == (5, 1, 160, 96)
+        if slices.shape[2] == 160:
+            return SimpleNamespace(heat=torch.full((1, 1, 160, 96), 0.25))
+        assert slices.shape[0] == 5
+        assert 30 < slices.shape[2] < 72
         return SimpleNamespace(logit=torch.full((5, 1), 1.0 if next(grades) else -1.0))
 
     figures = FractureJudge(pool=spine_pool)(network)
-    assert figures == {"auc": 1.0, "sensitivity": 1.0, "specificity": 1.0}
+    assert figures == {
+        "auc": 1.0,
+        "sensitivity": 1.0,
+        "specificity": 1.0,
+        "heat": 0.25,
+        "heat_elsewhere": 0.25,
+    }
+
+
+def test_heat_on_fractured_bodies_is_told_from_that_elsewhere(spine_pool):
+    """A "network" that marks the fractured bodies of the slice it is shown."""
+    marks = iter(
+        torch.from_numpy(fractured_part(crop, middle(crop)).astype(np.float32))
+        for crop in spine_pool.crops
+    )
+
+    def network(slices):
+        if slices.shape[2] < 160:
+            return SimpleNamespace(logit=torch.zeros(5, 1))
+        return SimpleNamespace(heat=next(marks)[None, None])
+
+    figures = FractureJudge(pool=spine_pool)(network)
+    assert (figures["heat"], figures["heat_elsewhere"]) == (1.0, 0.0)
+
+
+def middle(crop) -> int:
+    first, last = crop.facts.span(Plane.SAGITTAL)
+    return round(first + 0.5 * (last - first))
 
 
 def test_the_channels_a_judge_shows_hide_the_vertebra(one):

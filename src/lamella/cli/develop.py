@@ -26,7 +26,13 @@ DATA_VARIABLE = "LAMELLA_DATA"
 SPINE_RECIPES = ("healthivert",)
 """Recipes whose data is LAMELLA_DATA/spine, and that make do with phantoms where it is absent."""
 
-WITHOUT_DATA = ("speed", "training-speed", "narrowing-engines", "narrowing-phantoms")
+WITHOUT_DATA = (
+    *("speed", "training-speed", "narrowing-engines", "narrowing-phantoms"),
+    *("spine-phantoms", "spine-ablation"),
+)
+SPINE_BENCHMARKS = ("spine-real", "spine-speed")
+"""Benchmarks whose data is LAMELLA_DATA/spine."""
+
 NEEDED = {"train": EXTRAS["train"], "dev": ("cv2", "matplotlib")}
 """Extra -> modules that training and evaluation import and the core does not bring."""
 
@@ -99,7 +105,8 @@ def evaluate(
 
     Args:
         name: of the benchmark.
-        data: manifest; by default LAMELLA_DATA/mcp/dev.json.
+        data: manifest, by default LAMELLA_DATA/mcp/dev.json; of spines a folder, by default
+            LAMELLA_DATA/spine.
         out: folder for the tables.
         networks: folder of networks trained for the comparison, further rows of its tables.
     """
@@ -107,7 +114,8 @@ def evaluate(
     chosen = _accepted(measure, f"evaluate {name}", networks=networks)
     if networks is not None and not networks.is_dir():
         raise UsageError(f"expected a folder of trained networks, found none at {networks}")
-    manifest = data if name in WITHOUT_DATA else _data(data, "mcp/dev.json")
+    usual = "spine" if name in SPINE_BENCHMARKS else "mcp/dev.json"
+    manifest = data if name in WITHOUT_DATA else _data(data, usual)
     with _naming_what_lacks("evaluate"):
         say(str(measure(data=manifest, out=out, **chosen)))
     return ExitCode.OK

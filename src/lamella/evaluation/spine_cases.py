@@ -61,9 +61,8 @@ class SpineCase:
     @property
     def is_answered(self) -> bool:
         """True when the method says a loss or a grade."""
-        return self.refused is None and (
-            self.said_grade is not None or np.isfinite(self.rhlv).all()
-        )
+        has_grade = self.said_grade is not None
+        return self.refused is None and (has_grade or bool(np.isfinite(self.rhlv).all()))
 
     @property
     def is_whole(self) -> bool:

@@ -1,7 +1,7 @@
 """The network that sees whether a vertebra is fractured; a part of the recipe ``healthivert``.
 
-It learns from single sagittal slices of straight spines, half of them fractured, and its
-Grad-CAM++ maps then guide the generators.
+It learns from pieces of sagittal slices of straight spines, half of them with a fractured body
+in them, and its Grad-CAM++ maps then guide the generators.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from lamella.training.adversarial import Contest, Stage
 from lamella.training.contest import Losses
 from lamella.training.loop import seeded
 from lamella.training.publish import Release
-from lamella.training.spine_batches import FractureBatch, FractureDrawer
+from lamella.training.spine_fractures import FractureBatch, FractureDrawer
 from lamella.training.spine_judge import FractureJudge
 from lamella.training.spine_material import SpineMaterial
 
@@ -37,8 +37,7 @@ def train_classifier(recipe: SpineRecipe, material: SpineMaterial, out: Path) ->
     contest = contest_of(plain, material)
     about = Release(
         name=NAME,
-        purpose="whether a sagittal slice of a straight spine shows a fractured vertebra in its "
-        "middle, and where",
+        purpose="whether a sagittal slice of a straight spine shows a fracture, and where",
         recipe={},
         outputs=OUTPUTS,
         channels=1,

@@ -48,7 +48,7 @@ class SpineRecipe:
     critics_learning_rate: float = 2e-4
     real_fraction: float = 0.08
     judged_crops: int = 12
-    pace: Pace = Pace(chunk_steps=450, warmup_steps=100)  # noqa: RUF009
+    pace: Pace = Pace(chunk_steps=400, warmup_steps=60)  # noqa: RUF009
 
 
 def run_part(

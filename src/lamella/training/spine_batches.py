@@ -1,4 +1,4 @@
-"""Batches of slices: vertebrae to judge fractured or not, and healthy ones to draw again.
+"""Batches of slices for the generators: healthy vertebrae, cut out, to draw again.
 
 Half of the slices are mirrored (left for right), and grey values are scaled and shifted, as
 another scanner would. Which slice of a body is taken is drawn evenly between its ends.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from lamella.methods.healthivert.channels import GAP_ROWS, Channel, Plane, gap_mask
 from lamella.methods.healthivert.gap import pushed_apart
@@ -23,27 +21,12 @@ from lamella.training.spine_pool import SpinePool
 
 GAIN_SD = 0.06
 SHIFT_SD = 0.04
-WITHIN = 0.1
-"""Part of a body's breadth at each side whose slices need not show that it is fractured."""
-
 BEYOND_SLICES = 2.0
 """How far beyond a body's ends slices are drawn too, with nothing of it in them."""
 
 ATTENTION_STEPS = 255.0
 Attention = np.ndarray
 """Maps of all crops, 8-bit, (crop, left, rows, back), centred frame."""
-
-
-class FractureBatch(NamedTuple):
-    """Sagittal slices (B, 1, rows, cols) in [-1, 1], and whether each shows a fracture, (B,)."""
-
-    slices: Tensor
-    fractured: Tensor
-
-
-SHOWN_ROWS = slice(44, 116)
-"""Rows that the classifier learns from: one vertebra and the discs beside it, so that a fractured
-neighbour does not make a sound one count as fractured. It runs on any number of rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,36 +44,6 @@ class Look:
     mirrored: bool = False
     gain: float = 1.0
     shift: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FractureDrawer:
-    """Batches for the classifier, the middle rows of slices, half of them fractured.
-
-    Args:
-        pool: crops of every grade.
-        size: slices in a batch.
-        real_fraction: of crops of real CTs, where there are.
-    """
-
-    pool: SpinePool
-    size: int
-    real_fraction: float = 0.1
-
-    def __call__(self, rng: np.random.Generator) -> FractureBatch:
-        """One batch from a source of chance."""
-        fractured = np.arange(self.size) % 2 == 0
-        grades = self.pool.grades > 0
-        numbers = [chosen(self.pool, grades == each, self.real_fraction, rng) for each in fractured]
-        crops = [self.pool.crops[number] for number in numbers]
-        slices = [
-            plain_slice(crop, look_at(crop, Plane.SAGITTAL, rng, _inner(crop)))[SHOWN_ROWS]
-            for crop in crops
-        ]
-        return FractureBatch(
-            slices=torch.from_numpy(np.stack(slices)[:, None]),
-            fractured=torch.from_numpy(grades[numbers].astype(np.float32)),
-        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -167,9 +120,13 @@ def look_at(crop: SpineCrop, plane: Plane, rng: np.random.Generator, inside: flo
     )
 
 
-def plain_slice(crop: SpineCrop, look: Look) -> np.ndarray:
-    """A sagittal slice as the classifier sees it, (rows, back) in [-1, 1]."""
-    return _exposed(grey_of(crop.grey[look.index]), look)
+def exposed(grey: np.ndarray, look: Look) -> np.ndarray:
+    """``gain (g - water) + water + shift``, clipped to [-1, 1]."""
+    if look.gain == 1.0 and look.shift == 0.0:
+        return grey
+    water = np.float32(2.0 * 300.0 / 1100.0 - 1.0)
+    moved = np.float32(look.gain) * (grey - water) + water + np.float32(look.shift)
+    return np.clip(moved, -1.0, 1.0)
 
 
 def gap_slice(
@@ -184,7 +141,7 @@ def gap_slice(
         look: which slice, and how it is shown.
     """
     site = crop.facts.site
-    grey = _exposed(grey_of(_three(crop.grey, plane, look)), look)
+    grey = exposed(grey_of(_three(crop.grey, plane, look)), look)
     parts = _three(crop.parts, plane, look)[1:2]
     seen = np.empty((len(Channel), *grey.shape[1:]), np.float32)
     seen[Channel.CT_BEFORE : Channel.CT_AFTER + 1] = pushed_apart(grey, site, -1.0)
@@ -207,11 +164,6 @@ def stacked(samples: Sequence[tuple[np.ndarray, ...]]) -> SliceBatch:
     return SliceBatch(seen.contiguous(memory_format=torch.channels_last), *others)
 
 
-def _inner(crop: SpineCrop) -> float:
-    first, last = crop.facts.span(Plane.SAGITTAL)
-    return WITHIN * (last - first)
-
-
 def _three(volume: np.ndarray, plane: Plane, look: Look) -> np.ndarray:
     """The slice and its two neighbours, (3, rows, cols), mirrored where the look says so."""
     axis = plane.value
@@ -227,12 +179,3 @@ def _offset(crop: SpineCrop, plane: Plane, look: Look) -> float:
     half = max(last - first, 1.0) / 2.0
     offset = float(np.clip((look.index - (first + last) / 2.0) / half, -1.0, 1.0))
     return -offset if look.mirrored and plane is Plane.SAGITTAL else offset
-
-
-def _exposed(grey: np.ndarray, look: Look) -> np.ndarray:
-    """``gain (g - water) + water + shift``, clipped to [-1, 1]."""
-    if look.gain == 1.0 and look.shift == 0.0:
-        return grey
-    water = np.float32(2.0 * 300.0 / 1100.0 - 1.0)
-    moved = np.float32(look.gain) * (grey - water) + water + np.float32(look.shift)
-    return np.clip(moved, -1.0, 1.0)

@@ -22,15 +22,9 @@ from lamella.methods.healthivert.objective import SliceBatch, Terms, assembled
 from lamella.methods.healthivert.sampling import surfaces
 from lamella.physics.vertebra_zones import zone_heights
 from lamella.records import ZONES
-from lamella.training.spine_batches import (
-    SHOWN_ROWS,
-    Attention,
-    Look,
-    gap_slice,
-    plain_slice,
-    stacked,
-)
-from lamella.training.spine_crops import CropFacts
+from lamella.training.spine_batches import Attention, Look, gap_slice, stacked
+from lamella.training.spine_crops import CropFacts, SpineCrop
+from lamella.training.spine_fractures import fractured_part, own_rows, whole_slice
 from lamella.training.spine_pool import SpinePool
 
 EVERY = 2
@@ -136,7 +130,7 @@ def zone_errors_mm(
     seen, was = (np.where(body, each, np.nan) for each in columns)
     steps = (1.0, float(EVERY)) if plane is Plane.SAGITTAL else (float(EVERY), 1.0)
     places = [np.arange(size) * step for size, step in zip(body.shape, steps, strict=True)]
-    ends = [_ends(body.any(axis=1 - axis), places[axis]) for axis in (0, 1)]
+    ends = [_ends(np.asarray(body.any(axis=1 - k)), places[k]) for k in (0, 1)]
     means = [zone_heights(places[0], places[1], each, ends[0], ends[1]) for each in (seen, was)]
     return np.array([means[0].of(zone) - means[1].of(zone) for zone in ZONES])
 
@@ -152,17 +146,24 @@ class FractureJudge:
     pool: SpinePool
 
     def __call__(self, network: Callable[[Tensor], Verdict]) -> dict[str, float]:
-        """Area under the curve, and sensitivity and specificity at one half, slice by slice."""
-        logits, fractured = [], []
+        """Is the crop's own vertebra fractured, and where is the heat.
+
+        Area under the curve, sensitivity and specificity at one half, slice by slice, each cut
+        to its own vertebra; mean heat on fractured and on other bodies of whole middle slices.
+        """
+        logits, fractured, heats = [], [], []
         for crop in self.pool.crops:
             first, last = crop.facts.span(Plane.SAGITTAL)
             places = [round(first + part * (last - first)) for part in FRACTURE_PLACES]
-            slices = np.stack(
-                [plain_slice(crop, Look(index=place))[SHOWN_ROWS] for place in places]
-            )
+            slices = np.stack([whole_slice(crop, place, own_rows(crop)) for place in places])
             logits += network(torch.from_numpy(slices[:, None])).logit[:, 0].tolist()
             fractured += [crop.facts.grade > 0] * len(places)
-        return fracture_figures(logits, fractured)
+            heats.append(_heats(crop, places[len(places) // 2], network))
+        hot, cool = (
+            float(np.mean([h for h in column if h >= 0.0] or [0.0]))
+            for column in zip(*heats, strict=True)
+        )
+        return fracture_figures(logits, fractured) | {"heat": hot, "heat_elsewhere": cool}
 
 
 def fracture_figures(logits: Sequence[float], fractured: Sequence[bool]) -> dict[str, float]:
@@ -178,6 +179,22 @@ def fracture_figures(logits: Sequence[float], fractured: Sequence[bool]) -> dict
         "sensitivity": float((score[ill] > 0).mean()) if ill.any() else float("nan"),
         "specificity": float((score[~ill] <= 0).mean()) if (~ill).any() else float("nan"),
     }
+
+
+def _heats(crop: SpineCrop, left: int, network: Callable[[Tensor], Verdict]) -> tuple[float, float]:
+    """Mean heat on the fractured and on the other bodies of a slice, NaN where there are none."""
+    heat = network(torch.from_numpy(whole_slice(crop, left)[None, None])).heat[0, 0].numpy()
+    ill = fractured_part(crop, left)
+    well = (crop.parts[left] > 0) & ~ill
+    means = [float(heat[at].mean()) if at.any() else float("nan") for at in (ill, well)]
+    return means[0], means[1]
+
+
+def _known_mean(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Mean of each entry over the pairs that know it, 0 where none does."""
+    columns = [[value for value in column if value == value] for column in zip(*pairs, strict=True)]
+    first, second = (float(np.mean(column)) if column else 0.0 for column in columns)
+    return first, second
 
 
 def _column_rows(solid: np.ndarray) -> np.ndarray:

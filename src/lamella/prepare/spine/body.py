@@ -182,7 +182,7 @@ def _kept(bone: Solid, core: Core, samples: Places) -> np.ndarray:
     wall = _wall(bone, core)
     if wall and _alone(bone, core, wall):
         return np.ones(len(samples), dtype=np.bool_)
-    grid = np.moveaxis(np.indices(bone.shape), 0, -1)
+    grid = np.moveaxis(np.indices(bone.shape, dtype=np.float64), 0, -1)
     outline = _outline(bone & _in_front(wall, core, grid) if wall else bone, core)
     left, back = (np.rint(samples[:, axis]).astype(np.intp) for axis in (0, 2))
     inside = outline[left.clip(0, bone.shape[0] - 1), back.clip(0, bone.shape[2] - 1)]
@@ -301,7 +301,8 @@ def _in_front(wall: Wall, core: Core, places: Places) -> np.ndarray:
     return np.asarray(rest + slack >= 0.0)
 
 
-def _outline(bone: Solid, core: Core) -> Solid:
+def _outline(bone: Solid, core: Core) -> np.ndarray:
+    """The body's silhouette from above, (left, back)."""
     thick = bone.sum(axis=1)
     middle = float(thick[core.left, core.back])
     shape = np.pad(thick >= max(2.0, 0.15 * middle), 12)

@@ -59,6 +59,30 @@ def boxes(ids: LevelVolume) -> Iterator[tuple[int, Box]]:
             yield index + 1, box
 
 
+def box_of(ids: LevelVolume, number: int, within: Box | None = None) -> Box | None:
+    """Slices of one label's bounding box, looked for in a part of the volume; None without it."""
+    part = within or (slice(0, ids.shape[0]), slice(0, ids.shape[1]), slice(0, ids.shape[2]))
+    found = ndimage.find_objects((ids[part] == number).view(np.uint8))
+    if not found:
+        return None
+    first, second, third = (
+        slice(side.start + start.start, side.stop + start.start)
+        for side, start in zip(found[0], part, strict=True)
+    )
+    return first, second, third
+
+
+def box_around(affine: Affine, shape: tuple[int, ...], place_mm: Direction, reach_mm: float) -> Box:
+    """Voxels within ``reach_mm`` of a place along each axis of the array."""
+    reach = reach_mm / np.linalg.norm(affine[:3, :3], axis=0)
+    middle = indexed(affine, place_mm)
+    first, second, third = (
+        slice(int(np.clip(m - r, 0, n - 1)), int(np.clip(m + r + 1, 1, n)))
+        for m, r, n in zip(middle, reach, shape, strict=True)
+    )
+    return first, second, third
+
+
 def at_border(box: Box, shape: tuple[int, ...]) -> bool:
     """Whether a box touches the volume's border."""
     return any(s.start == 0 or s.stop == n for s, n in zip(box, shape, strict=True))

@@ -73,7 +73,7 @@ class SpineCurve:
         """Arc length of the first and the last entry; beyond them the curve is straight."""
         return self.start_mm, self.start_mm + STEP_MM * (len(self.places_mm) - 1)
 
-    def at(self, down_mm: np.ndarray) -> CurveFrame:
+    def at(self, down_mm: np.ndarray | float) -> CurveFrame:
         """Place and frame at arc lengths of any shape."""
         index, part = self._entry(down_mm)
         down = _unit(_between(self.downs, index, part))
@@ -82,10 +82,10 @@ class SpineCurve:
         place = _between(self.places_mm, index, part)
         return CurveFrame(place_mm=place, left=np.cross(down, back), down=down, back=back)
 
-    def _entry(self, down_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _entry(self, down_mm: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         position = (np.asarray(down_mm, dtype=np.float64) - self.start_mm) / STEP_MM
         index = np.clip(np.floor(position), 0, len(self.places_mm) - 2).astype(np.intp)
-        return index, (position - index)[..., None]
+        return np.asarray(index), np.asarray(position - index)[..., None]
 
     def _miss(self, places_mm: Places, down_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         index, part = self._entry(down_mm)
@@ -112,7 +112,7 @@ def to_world(curve: SpineCurve, places_mm: Places) -> Places:
     return np.asarray(frame.place_mm + aside)
 
 
-def from_world(curve: SpineCurve, places_mm: Places) -> Places:
+def from_world(curve: SpineCurve, places_mm: Places, near_mm: np.ndarray | None = None) -> Places:
     """RAS mm -> (left, down, back) in mm: the inverse of :func:`to_world`.
 
     The arc length solves (p - c(s)) . t(s) = 0 by Newton's method from the nearest entry of
@@ -122,13 +122,15 @@ def from_world(curve: SpineCurve, places_mm: Places) -> Places:
     Args:
         curve: the spine's axis.
         places_mm: (..., 3) RAS mm.
+        near_mm: (...) arc lengths to start from, where they are known roughly.
 
     Returns:
         (..., 3) left, down, back.
     """
-    nodes = curve.places_mm[::4]
-    nearest = cKDTree(nodes).query(places_mm)[1]
-    down_mm = _solved(curve, places_mm, curve.start_mm + 4 * STEP_MM * np.asarray(nearest))
+    if near_mm is None:
+        nearest = cKDTree(curve.places_mm[::4]).query(places_mm)[1]
+        near_mm = curve.start_mm + 4 * STEP_MM * np.asarray(nearest)
+    down_mm = _solved(curve, places_mm, near_mm)
     frame = curve.at(down_mm)
     offset = places_mm - frame.place_mm
     left, back = (offset * frame.left).sum(axis=-1), (offset * frame.back).sum(axis=-1)
@@ -225,7 +227,7 @@ def _line(points: Places) -> tuple[float, Places]:
         return -REACH_MM, np.asarray(points[0] + arc[:, None] * DOWN)
     chord = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
     fine = np.linspace(0.0, chord[-1], max(3, int(np.ceil(chord[-1] / 0.05))))
-    dense = _spline(chord, points)(fine)
+    dense = _joined(chord, points, fine)
     head, tail = _unit(dense[0] - dense[1]), _unit(dense[-1] - dense[-2])
     dense = np.concatenate([[dense[0] + REACH_MM * head], dense, [dense[-1] + REACH_MM * tail]])
     arc = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(dense, axis=0), axis=1))]
@@ -234,12 +236,13 @@ def _line(points: Places) -> tuple[float, Places]:
     return -REACH_MM, places
 
 
-def _spline(chord: Profile, points: Places) -> CubicSpline:
+def _joined(chord: Profile, points: Places, fine: Profile) -> Places:
+    """The spline at ``fine``; fewer than five points are met exactly."""
     if len(chord) < 5:
         kind = "natural" if len(chord) > 2 else "not-a-knot"
-        return CubicSpline(chord, points, axis=0, bc_type=kind)
+        return np.asarray(CubicSpline(chord, points, axis=0, bc_type=kind)(fine))
     weight = (CUTOFF_MM / (2 * np.pi)) ** 4 / (chord[-1] / (len(chord) - 1))
-    return make_smoothing_spline(chord, points, lam=weight, axis=0)
+    return np.asarray(make_smoothing_spline(chord, points, lam=weight, axis=0)(fine))
 
 
 def _carried(places: Places, downs: Places, first: Direction) -> Places:
@@ -289,7 +292,8 @@ def _solved(curve: SpineCurve, places_mm: Places, guess_mm: np.ndarray) -> np.nd
         miss, slope = curve._miss(places_mm, down_mm)
         move = np.clip(miss / np.maximum(slope, 0.1), -10.0, 10.0)
         down_mm = down_mm + move
-        if move.size == 0 or float(np.abs(move).max()) < 1e-10:
+        # Newton squares the error: a step of 1e-5 mm leaves far less than 1e-6 mm.
+        if move.size == 0 or float(np.abs(move).max()) < 1e-5:
             break
     return down_mm
 

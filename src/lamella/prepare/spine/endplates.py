@@ -20,7 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from lamella.physics.vertebra_zones import RIM, SIDE, inner, zone_heights
-from lamella.prepare.spine.centroids import boxes, grown, indexed, placed, shifted
+from lamella.prepare.spine.centroids import Box, box_of, indexed, placed, shifted
 from lamella.prepare.spine.curve import DOWN, POSTERIOR
 from lamella.records.images import LamellaError
 from lamella.records.spine import VERSE_IDS, spacing_of
@@ -69,13 +69,16 @@ class Section:
     width_range_mm: tuple[float, float]
 
 
-def occupancy_of(bodies: LevelVolume, affine: Affine, level: str) -> Occupancy:
+def occupancy_of(
+    bodies: LevelVolume, affine: Affine, level: str, box: Box | None = None
+) -> Occupancy:
     """One body's smoothed occupancy.
 
     Args:
         bodies: VerSe numbers inside bodies.
         affine: from indices to RAS mm.
         level: which body.
+        box: its bounding box, when it is known.
 
     Returns:
         Its crop.
@@ -83,13 +86,11 @@ def occupancy_of(bodies: LevelVolume, affine: Affine, level: str) -> Occupancy:
     Raises:
         LamellaError: the level has no body.
     """
-    number = VERSE_IDS[level]
-    box = dict(boxes(bodies)).get(number)
-    if box is None:
+    found = box or box_of(bodies, VERSE_IDS[level])
+    if found is None:
         raise LamellaError(f"expected a body of {level}, got none: check the labels")
-    wide = grown(box, bodies.shape, margin=3)
-    inside = np.pad(bodies[wide] == number, 3)
-    cut = shifted(affine, wide)
+    inside = np.pad(bodies[found] == VERSE_IDS[level], 3)
+    cut = shifted(affine, found)
     cut[:3, 3] = placed(cut, np.full(3, -3.0))
     places = placed(cut, np.argwhere(inside))
     middle = places.mean(axis=0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from lamella.physics.vertebra_zones import zone_weights
-from lamella.prepare.spine.centroids import at_border, boxes, centroids
+from lamella.prepare.spine.centroids import Box, at_border, box_around, box_of, centroids
 from lamella.prepare.spine.curve import SpineCurve, from_world
 from lamella.prepare.spine.endplates import (
     Section,
@@ -26,6 +26,7 @@ FRAGMENT_MM3 = 3000.0
 """Least volume of a thoracic or lumbar body; a third of it in the neck."""
 
 NARROW_MM = 8.0
+REACH_MM = 90.0
 TILT_DEG = 25.0
 COVERED = 0.7
 """Least part of each zone's columns that both endplates must be known for."""
@@ -48,10 +49,10 @@ def measure_body(
         A vertebra without any body has NaN for all of them.
     """
     number = VERSE_IDS[level]
-    box = dict(boxes(bodies)).get(number)
+    box = _box(bodies, labels, curve, level)
     if box is None:
         return _nothing(labels, curve, level)
-    body = occupancy_of(bodies, labels.affine, level)
+    body = occupancy_of(bodies, labels.affine, level, box)
     start = start_frame(curve, body.middle_mm)
     surface = mapped(body, start)
     sides = section(body, surface.frame)
@@ -71,6 +72,15 @@ def measure_body(
         measured, sides, spacing_of(labels.affine)
     )
     return replace(measured, refused=reason)
+
+
+def _box(bodies: LevelVolume, labels: SpineLabels, curve: SpineCurve, level: str) -> Box | None:
+    """The body's bounding box, looked for around its place on the curve."""
+    if level not in curve.levels_mm:
+        return box_of(bodies, VERSE_IDS[level])
+    place_mm = curve.at(np.array(curve.levels_mm[level])).place_mm
+    near = box_around(labels.affine, bodies.shape, place_mm, REACH_MM)
+    return box_of(bodies, VERSE_IDS[level], near)
 
 
 def start_frame(curve: SpineCurve, middle_mm: np.ndarray) -> VertebraFrame:

@@ -11,11 +11,11 @@ only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lamella.prepare.spine.centroids import indexed, placed
+from lamella.prepare.spine.centroids import Box, indexed, placed
 from lamella.prepare.spine.curve import SpineCurve, curve_of, from_world, stretch
 from lamella.prepare.spine.sampling import label_grid, sampled
 from lamella.records.images import LamellaError
@@ -25,6 +25,7 @@ from lamella.types import Affine, LevelVolume, Places, Profile, Solid, Volume
 OUTSIDE_HU = -1000.0
 BLOCK = 250_000
 COARSE = 4
+FOLD = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,18 @@ class StraightSpine:
     def down0_mm(self) -> float:
         """Arc length of the first row."""
         return self.origin_mm[1]
+
+    def rows(self, start: int, stop: int) -> StraightSpine:
+        """Some rows alone; whatever is returned from them leaves the rest of a CT untouched."""
+        left, down, back = self.origin_mm
+        part = slice(start, stop)
+        return replace(
+            self,
+            hu=None if self.hu is None else self.hu[:, part],
+            ids=self.ids[:, part],
+            bodies=self.bodies[:, part],
+            origin_mm=(left, down + start * self.spacing_mm, back),
+        )
 
     def indexed(self, places_mm: Places) -> Places:
         """(left, down, back) in mm -> (fractional) indices of the straight arrays."""
@@ -196,13 +209,9 @@ def returned(
     covered = np.zeros(shape, dtype=np.bool_)
     grid = label_grid(volume) if order == 0 else None
     for block in _blocks(straight, shape, affine):
-        at = straight.indexed(_told(straight.curve, affine, block))
-        last = np.array(volume.shape) - 1
-        inside = ((at >= 0) & (at <= last)).all(axis=-1)
-        if not inside.any():
-            continue
+        inside, at = _reached(straight, affine, block)
         covered[block] = inside
-        values[block][inside] = grid.at(at[inside]) if grid else sampled(volume, at[inside], 0.0)
+        values[block][inside] = grid.at(at) if grid else sampled(volume, at, 0.0)
     return Returned(values=values, covered=covered)
 
 
@@ -229,7 +238,7 @@ def _rows(shape: tuple[int, int, int]) -> list[slice]:
 
 def _blocks(
     straight: StraightSpine, shape: tuple[int, int, int], affine: Affine, side: int = 48
-) -> list[tuple[slice, slice, slice]]:
+) -> list[Box]:
     """Blocks of the grid that the tube around the curve may reach."""
     reach = np.hypot(np.abs(straight.left_mm).max(), np.abs(straight.back_mm).max())
     line = straight.curve.at(straight.down_mm).place_mm
@@ -247,18 +256,35 @@ def _blocks(
     return blocks
 
 
-def _told(curve: SpineCurve, affine: Affine, block: tuple[slice, slice, slice]) -> Places:
-    """(left, down, back) of a block's voxels: exact on a coarser grid, linear in between.
+def _reached(straight: StraightSpine, affine: Affine, block: Box) -> tuple[Solid, Places]:
+    """A block's voxels that the straight frame holds, and their indices in it.
 
-    The map bends by 1 / (radius of curvature): over 4 voxels of 1 mm the linear part misses by
-    at most 16 / (8 * 60 mm) = 0.03 mm.
+    The map is solved for every fourth voxel, interpolated to find out which voxels are meant,
+    and solved for those from there.
     """
+    start = np.array([side.start for side in block])
+    rough = _rough(straight.curve, affine, block)
+    room = 2.0 / straight.spacing_mm
+    last = np.array(straight.ids.shape) - 1
+    near = _within(straight.indexed(rough), last, room)
+    world = placed(affine, np.argwhere(near) + start)
+    at = straight.indexed(from_world(straight.curve, world, rough[near][:, 1]))
+    exact = _within(at, last, 0.0)
+    near[near] = exact
+    return near, at[exact]
+
+
+def _within(at: Places, last: np.ndarray, room: float) -> np.ndarray:
+    return np.asarray(((at >= -room) & (at <= last + room)).all(axis=-1))
+
+
+def _rough(curve: SpineCurve, affine: Affine, block: Box) -> Places:
+    """(left, down, back) of a block's voxels, linear between every fourth; NaN beyond the fold."""
     lengths = [side.stop - side.start for side in block]
     knots = [np.linspace(0, length - 1, -(-length // COARSE) + 1) for length in lengths]
     grid = np.stack(np.meshgrid(*knots, indexing="ij"), axis=-1)
     told = from_world(curve, placed(affine, grid + [side.start for side in block]))
-    folded = stretch(curve, told) < 0.1
-    told[folded] = np.nan
+    told[stretch(curve, told) < FOLD] = np.nan
     for axis, length in enumerate(lengths):
         told = _linear(told, axis, length)
     return told

@@ -42,7 +42,7 @@ def boxes(half_cols: int) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
     """A network that draws the expected height, this broad."""
 
     def run(seen: np.ndarray) -> tuple[np.ndarray, ...]:
-        batch, _, rows, cols = seen.shape
+        _, _, rows, cols = seen.shape
         prior = GAP_ROWS * seen[:, Channel.PRIOR, 0, 0]
         row = np.abs(np.arange(rows) - MIDDLE_ROW)[None, :, None]
         col = np.abs(np.arange(cols) - cols / 2)[None, None, :]

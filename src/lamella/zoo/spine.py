@@ -48,7 +48,11 @@ from lamella.zoo import models
 
 HEALTHIVERT = "healthivert"
 ALL = "all"
-SAGITTAL, CORONAL, ATTENTION = "healthivert-sagittal", "healthivert-coronal", "healthivert-classifier"
+SAGITTAL, CORONAL, ATTENTION = (
+    "healthivert-sagittal",
+    "healthivert-coronal",
+    "healthivert-classifier",
+)
 NO_CT = "labels alone: no pseudo-healthy image was made"
 
 REFERENCES: Mapping[str, HeightReference] = {

@@ -1,5 +1,7 @@
 """The stated standard deviation is the error's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,11 +18,12 @@ from vertebral import FormulaBody
 NAMES = ("anterior", "middle", "posterior", "whole")
 
 
-def trials(body: FormulaBody, spacing_mm, tilt_deg: float, count: int):
-    """(trial, zone) errors and stated standard deviations, mm."""
+def trials(shape: FormulaBody, spacing_mm: float, tilt_deg: float, count: int):
+    """(trial, zone) errors and stated standard deviations, mm, for heights over one voxel."""
     rng = np.random.default_rng(5)
     errors, stated = [], []
-    for _ in range(count):
+    for trial in range(count):
+        body = replace(shape, height_mm=shape.height_mm + spacing_mm * trial / count)
         ids, affine, axes = body.volume(spacing_mm, rng, tilt_deg=tilt_deg)
         smooth = occupancy_of(ids, affine, "L1")
         surface = mapped(smooth, frame_along(smooth.middle_mm, axes[2], axes[0]))
@@ -33,14 +36,14 @@ def trials(body: FormulaBody, spacing_mm, tilt_deg: float, count: int):
 
 @pytest.mark.parametrize("spacing_mm", [1.0, 3.0])
 def test_errors_are_of_the_stated_size(spacing_mm: float) -> None:
-    errors, stated = trials(FormulaBody(), spacing_mm, 15.0, 12)
+    errors, stated = trials(FormulaBody(), spacing_mm, 15.0, 8)
     ratio = np.sqrt(np.mean((errors / stated) ** 2))
     assert 0.4 < ratio < 1.4
 
 
 def test_flat_endplates_along_the_grid_are_known_to_a_voxel_only() -> None:
     body = FormulaBody(wedge=0.0, dish_mm=0.0)
-    errors, stated = trials(body, 2.0, 0.0, 12)
+    errors, stated = trials(body, 2.0, 0.0, 10)
     assert stated.mean() == pytest.approx(2.0 * np.sqrt(2 / 12), rel=0.1)
     assert 0.5 < np.sqrt(np.mean(errors**2)) / stated.mean() < 1.6
 

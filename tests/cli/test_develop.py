@@ -69,6 +69,18 @@ def test_the_spine_makes_do_with_phantoms(lamella, calls, tmp_path, monkeypatch)
     assert "found no data" in lamella("train", "healthivert", "--data", "nowhere").err
 
 
+def test_benchmarks_of_spines_find_theirs(lamella, calls, tmp_path, monkeypatch):
+    names = [*develop.SPINE_BENCHMARKS, "spine-phantoms"]
+    modules = [name.replace("-", "_") for name in names]
+    monkeypatch.setattr(develop, "offered", lambda package, function: modules)
+    monkeypatch.setenv("LAMELLA_DATA", str(tmp_path))
+    (tmp_path / "spine").mkdir()
+    for name in names:
+        assert lamella("evaluate", name).code == 0
+    folders = [call["data"] for call in calls]
+    assert folders == [tmp_path / "spine", tmp_path / "spine", None]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -10,11 +10,12 @@ from lamella.evaluation.spine_drawers import AS_IT_IS, STRETCHED
 from lamella.records import LamellaError
 
 
+@pytest.mark.slow
 def test_variants_are_scored_and_compared_with_the_complete_one(tmp_path):
     networks = tmp_path / "runs"
     for variant in ("exact", "without-edges"):
         cohorts.write_generator(networks / variant / "sagittal", variant, "sagittal")
-    spines = cohorts.coarse_spines(1)
+    spines = cohorts.coarse_spines(1, 2)
     table = evaluate(None, tmp_path / "out", networks, spines=spines, processes=1)
     found = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
     assert set(found["drawn"]) == {"exact", "without-edges", STRETCHED, AS_IT_IS}

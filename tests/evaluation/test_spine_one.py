@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import cohorts
+import spines
 from lamella.evaluation.spine_cases import ORACLE
 from lamella.evaluation.spine_drawers import AS_IT_IS, INPAINTED, STRETCHED
 from lamella.evaluation.spine_one import (
@@ -53,6 +54,8 @@ def test_the_published_loss_of_a_vertebra_against_itself_is_none():
     spine = cohorts.measured()
     straight = straighten(cohorts.phantom().ct, spine.labels, spine.bodies, curve=spine.curve)
     known = cohorts.case(cohorts.flat(0.0), cohorts.flat(0.0), level="L2")
-    same = Restored(straight=straight, shift_down_mm=np.zeros(straight.ids.shape[1]), healthy=None)
+    told = spines.told(spines.alike(24.0))
+    rows = np.zeros(straight.ids.shape[1])
+    same = Restored(straight=straight, shift_down_mm=rows, healthy=told)
     assert published_case(known, straight, same).rhlv == pytest.approx((0.0, 0.0, 0.0), abs=1e-6)
     assert published_case(known, straight, LamellaError("no")).refused == "no"

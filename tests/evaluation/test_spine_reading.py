@@ -23,7 +23,7 @@ def test_both_ways_read_the_same_vertebra(straight, level):
     curve, phantom = cohorts.measured().curve, cohorts.phantom()
     exact = phantom.frames[level]
     for read in (read_phantom(phantom, level, curve), read_straight(straight, level)):
-        assert triple(read.heights_mm) == pytest.approx(triple(phantom.heights[level]), abs=0.7)
+        assert triple(read.heights_mm) == pytest.approx(triple(phantom.heights[level]), abs=1.0)
         assert read.frame.cranial @ exact.cranial > np.cos(np.radians(4))
         assert np.linalg.norm(read.frame.centre_mm - exact.centre_mm) < 1.2
         assert read.body_at(exact.centre_mm[None])[0]

@@ -38,6 +38,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_everything_is_said_of_every_spine(data, tmp_path, monkeypatch):
     monkeypatch.setattr(spine_real, "BROKEN", ("L3",))
     table = evaluate(data, tmp_path, drawers={AS_IT_IS: as_it_is}, losses=(0.3,))
@@ -59,4 +60,4 @@ def test_a_fracture_is_named_with_its_probability():
 
 def test_what_cannot_be_assessed_says_why(data):
     said = outcome(data, "thorax_1p5mm/ct.nii.gz", "thorax_1p5mm/vertebrae_T12.nii.gz")
-    assert "at least two vertebrae" in said
+    assert said.startswith("refused: ")

@@ -48,7 +48,7 @@ def test_spread_is_the_ratio_of_true_to_stated():
 def test_a_run_writes_what_it_fitted_and_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("lamella.zoo.spine.shipped_networks", lambda: None)
     recipe = HeightsRecipe(spines=1, spacings_mm=(3.0,), vertebrae=(4, 4))
-    stored = json.loads(train(None, tmp_path, recipe=recipe).read_text())
+    stored = json.loads(train(None, tmp_path, config=recipe).read_text())
     assert stored["fusion"]["drawn_weight"] == 0.0
     assert 0.5 <= stored["fusion"]["spread"] <= 3.0
     assert stored["fitted_on"]["thirds"] in (9.0, 12.0)

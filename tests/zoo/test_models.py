@@ -9,6 +9,9 @@ import torch
 
 from lamella.methods.bls_gan.networks import BlsGan
 from lamella.methods.bones.networks import BonesNetwork
+from lamella.methods.healthivert.channels import Channel
+from lamella.methods.healthivert.classifier import Classifier
+from lamella.methods.healthivert.networks import Generator
 from lamella.methods.lsn.networks import LayerNetwork, SoftSharesNetwork
 from lamella.methods.shares.calibrate import Calibration
 from lamella.methods.shares.networks import SharesNetwork
@@ -56,6 +59,9 @@ def lsn_as_published(widths: tuple[int, ...]) -> LayerNetwork:
 SHIPPED = (
     "bls-gan",
     "bones",
+    "healthivert-classifier",
+    "healthivert-coronal",
+    "healthivert-sagittal",
     "lsn",
     "lsn-as-published",
     "registration-layers",
@@ -68,6 +74,12 @@ NETWORKS = {
     "lsn": (SoftSharesNetwork, 4),
     "lsn-as-published": (lsn_as_published, 4),
     "shares": (SharesNetwork, 4),
+}
+
+SPINE = {
+    "healthivert-classifier": (Classifier, 1),
+    "healthivert-coronal": (Generator, len(Channel)),
+    "healthivert-sagittal": (Generator, len(Channel)),
 }
 
 
@@ -151,3 +163,22 @@ def test_the_shipped_weights_give_the_same_outputs_in_pytorch(name):
     for found, other in zip(models.run(name, batch), expected, strict=True):
         np.testing.assert_allclose(found, other.numpy(), atol=1e-4)
     assert models.card(name)["parameters"] == sum(part.numel() for part in network.parameters())
+
+
+@pytest.mark.parametrize("name", SPINE)
+def test_the_shipped_networks_of_the_spine_give_the_same_outputs_in_pytorch(name):
+    made, channels = SPINE[name]
+    network = made()
+    with as_file(files("lamella.zoo") / f"{name}.onnx") as path:
+        load_weights(network, path)
+    batch = a_batch(channels)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(batch))
+    for found, other in zip(models.run(name, batch), expected, strict=True):
+        np.testing.assert_allclose(found, other.numpy(), atol=1e-4)
+    assert models.card(name)["parameters"] == sum(part.numel() for part in network.parameters())
+
+
+def test_the_networks_of_the_spine_fit_their_ten_megabytes():
+    sizes = [len((files("lamella.zoo") / f"{name}.onnx").read_bytes()) for name in SPINE]
+    assert sum(sizes) <= 10e6

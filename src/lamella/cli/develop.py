@@ -23,7 +23,7 @@ from lamella.cli.console import ExitCode, UsageError, say
 from lamella.cli.info import EXTRAS
 
 DATA_VARIABLE = "LAMELLA_DATA"
-SPINE_RECIPES = ("healthivert",)
+SPINE_RECIPES = ("healthivert", "spine-heights")
 """Recipes whose data is LAMELLA_DATA/spine, and that make do with phantoms where it is absent."""
 
 WITHOUT_DATA = (

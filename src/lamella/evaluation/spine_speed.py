@@ -41,8 +41,8 @@ WHOLE = SpinePhantomSpec(
 _RUN = (
     "import resource, sys\n"
     "from lamella.cli import main\n"
-    "try: main(sys.argv[1:])\n"
-    "except SystemExit as stop: assert stop.code in (0, 1, None), stop.code\n"
+    "code = main(sys.argv[1:])\n"
+    "if code not in (0, 1, None): sys.exit(code)\n"
     "print('peak_kb', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 )
 

@@ -38,7 +38,7 @@ def svm_cases(cases: Sequence[SpineCase], folds: int = FOLDS) -> list[SpineCase]
     if folds < 2:
         return list(cases)
     losses, grades = np.array([case.rhlv for case in said]), true_grades(said)
-    graded = {}
+    graded: dict[tuple[str, str], int] = {}
     for rest, held_out in GroupKFold(folds).split(losses, grades, spines):
         if len(set(grades[rest])) < 2:
             return list(cases)

@@ -45,7 +45,7 @@ class HeightsRecipe:
         vertebrae: fewest and most in one.
     """
 
-    spines: int = 24
+    spines: int = 16
     spacings_mm: tuple[Any, ...] = SPACINGS
     vertebrae: tuple[int, int] = (7, 9)
 
@@ -72,7 +72,7 @@ class Told:
 
 
 def train(
-    data: Path | None, out: Path, steps: int | None = None, *, recipe: HeightsRecipe | None = None
+    data: Path | None, out: Path, steps: int | None = None, *, config: HeightsRecipe | None = None
 ) -> Path:
     """Fit and write ``spine.json``.
 
@@ -80,13 +80,13 @@ def train(
         data: not needed.
         out: folder of the run.
         steps: phantom spines, instead of the recipe's number.
-        recipe: the configuration, or None for the usual one.
+        config: the configuration, or None for the usual one.
 
     Returns:
         Path of ``spine.json``.
     """
     del data
-    chosen = recipe or HeightsRecipe()
+    chosen = config or HeightsRecipe()
     chosen = chosen if steps is None else HeightsRecipe(**(asdict(chosen) | {"spines": steps}))
     keep_recipe(asdict(chosen), out)
     spines = [

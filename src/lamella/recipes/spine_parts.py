@@ -40,7 +40,7 @@ class SpineRecipe:
     amounts: SpineAmounts = SpineAmounts()  # noqa: RUF009
     width: int | None = None
     classifier_steps: int = 1500
-    generator_steps: int = 2400
+    generator_steps: int = 1600
     classifier_batch: int = 32
     batch: int = 8
     classifier_learning_rate: float = 5e-4

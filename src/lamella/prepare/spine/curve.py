@@ -292,8 +292,8 @@ def _solved(curve: SpineCurve, places_mm: Places, guess_mm: np.ndarray) -> np.nd
         miss, slope = curve._miss(places_mm, down_mm)
         move = np.clip(miss / np.maximum(slope, 0.1), -10.0, 10.0)
         down_mm = down_mm + move
-        # Newton squares the error: a step of 1e-5 mm leaves far less than 1e-6 mm.
-        if move.size == 0 or float(np.abs(move).max()) < 1e-5:
+        # Newton squares the error: after a step of 2e-4 mm far less than 1e-6 mm is left.
+        if move.size == 0 or float(np.abs(move).max()) < 2e-4:
             break
     return down_mm
 

@@ -14,11 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
-from lamella.prepare.spine.straight import StraightSpine, returned
+from lamella.prepare.spine.straight import OUTSIDE_HU, StraightSpine, returned
 from lamella.records import CTVolume, HealthyHeights, SpineLabels
 from lamella.types import Profile, Volume
 
+UNTOLD = 255
+"""Number in a label volume for "keep what the CT has"."""
 FADE_MM = 14.0
 """Over how much of the border the movement fades."""
 
@@ -95,8 +98,8 @@ def on_the_ct(
     straight = restored.straight
     assert straight.hu is not None
     hu = returned(_faded(straight.hu, restored), straight, ct.shape, ct.affine)
-    ids = returned(_faded(straight.ids, restored), straight, ct.shape, ct.affine, order=0)
-    changed = returned(_changed(restored), straight, ct.shape, ct.affine, order=0).values > 0
+    ids = returned(_told(restored), straight, ct.shape, ct.affine, order=0)
+    changed = ids.covered & (ids.values != UNTOLD)
     drawn = np.array(ct.hu, copy=True)
     values = hu.values[changed]
     drawn[changed] = np.rint(values) if np.issubdtype(drawn.dtype, np.integer) else values
@@ -123,16 +126,22 @@ def _faded(volume: np.ndarray, restored: RestoredSpine) -> np.ndarray:
     return faded
 
 
-def _changed(restored: RestoredSpine) -> np.ndarray:
-    """1 in the tube from the first row that is not as it was to the last, (left, down, back)."""
+def _told(restored: RestoredSpine) -> np.ndarray:
+    """Labels where something is to be told, ``UNTOLD`` elsewhere, (left, down, back).
+
+    Nothing is told beyond the first and the last row that is not as it was, beside the tube, or
+    where the content would come from beyond the CT.
+    """
     straight = restored.straight
+    assert straight.hu is not None
     differs = (straight.hu != restored.before.hu) | (straight.ids != restored.before.ids)
     rows = np.flatnonzero(differs.any(axis=(0, 2)))
-    touched = np.zeros(differs.shape[1], bool)
-    if len(rows):
-        touched[rows[0] : rows[-1] + 1] = True
-    weight = _weight(differs.shape, straight.spacing_mm)
-    return np.asarray((weight > 0.0) & touched[None, :, None], np.uint8)
+    beyond = ndimage.binary_dilation(straight.hu == OUTSIDE_HU, iterations=2)
+    told = _faded(np.where(beyond, np.uint8(UNTOLD), straight.ids), restored)
+    told[_weight(told.shape, straight.spacing_mm) <= 0.0] = UNTOLD
+    first, last = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
+    told[:, :first], told[:, last:] = UNTOLD, UNTOLD
+    return told
 
 
 def _weight(shape: tuple[int, ...], spacing_mm: float) -> Volume:

@@ -146,7 +146,11 @@ def drawn_upon(
     tell("straightening the spine")
     straight = straighten(ct, found.labels, spine.bodies, curve=spine.curve)
     expected = {level: found[level].healthy for level in wanted}
-    abnormal = {one.level: one.healthy.heights_mm for one in found.vertebrae if _fractured(one)}
+    abnormal = {
+        one.level: one.healthy.heights_mm
+        for one in found.vertebrae
+        if one.healthy and _fractured(one)
+    }
     restore = partial(_restore, abnormal=abnormal, tell=tell)
     made = restored_spine(straight, {k: v for k, v in expected.items() if v}, restore)
     tell("returning to the CT's own grid")

@@ -10,8 +10,16 @@ over an unknown shift of the grid its variance is
 h_n = h times the normal's share along that axis: h^2/12 for a flat endplate along the grid,
 nearly nothing for one that crosses several layers. <> is the zone's weighted mean over the
 quadratic fitted to the endplate; the second term, over the N voxels of the zone, is what stays
-when the phases are mixed. Both endplates add. The error of the segmentation itself is not in
-it.
+when the phases are mixed. Both endplates add.
+
+The zones' box is known no better: its front and its back are taken as known to :data:`EDGE` of
+a voxel s, which moves a zone's mean where the endplates are steep; moving them tells how much:
+
+    var += sum_{front, back} (H(edge + EDGE s) - H(edge - EDGE s))^2 / 4.
+
+On spine phantoms of 0.7 to 3 mm, healthy and fractured, the root mean square of error over
+stated deviation lies between 0.65 and 1.15. :data:`EDGE` was chosen on phantoms; others with
+other seeds say the same. The error of the segmentation itself is not in it.
 """
 
 from __future__ import annotations

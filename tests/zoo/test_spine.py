@@ -13,6 +13,7 @@ from lamella.methods.healthivert.channels import GAP_ROWS, MIDDLE_ROW, Channel
 from lamella.methods.healthivert.infer import Networks
 from lamella.physics.virtual_fracture import FractureSpec
 from lamella.records import VERSE_IDS, ZONES, LamellaError
+from lamella.tasks.spine import compared, measured_spine
 from lamella.zoo import spine as zoo
 
 LEVELS = ("T12", "L1", "L2", "L3")
@@ -84,11 +85,15 @@ def test_without_a_ct_nothing_is_drawn_and_that_is_said(wedged):
     assert found["L1"].grade >= 2
 
 
-def test_every_reference_answers_through_the_same_verb(wedged):
-    for method in zoo.REFERENCES:
-        found = lamella.assess_spine(None, wedged.labels, method=method)
-        assert found.method == method
-        assert all(np.isfinite(one.rhlv.whole) for one in found.vertebrae)
+def test_every_reference_answers_through_one_interface(wedged):
+    measured = measured_spine(wedged.labels)
+    for reference in zoo.REFERENCES.values():
+        assert all(np.isfinite(one.rhlv.whole) for one in compared(measured, reference))
+
+
+def test_a_reference_is_chosen_by_name(wedged):
+    found = lamella.assess_spine(None, wedged.labels, method="min-max")
+    assert found["L1"].healthy.told_by == "minimum over maximum"
 
 
 def test_files_are_read_and_orientation_does_not_matter(wedged, tmp_path: Path):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from scipy import ndimage
+
 from lamella.physics.vertebra_population import LEVEL_NORMS
 from lamella.prepare.spine.body import vertebral_bodies
 from lamella.prepare.spine.curve import SpineCurve, curve_of
@@ -72,7 +74,7 @@ def measured_spine(labels: SpineLabels, ct: CTVolume | None = None) -> MeasuredS
     curve = curve_of(labels, bodies)
     found = {level: measure_body(labels, bodies, curve, level) for level in levels}
     if ct is not None:
-        found = {level: _clean(body, ct, bodies) for level, body in found.items()}
+        found = _clean(found, ct, bodies)
     return MeasuredSpine(labels=labels, bodies=bodies, curve=curve, by_level=found)
 
 
@@ -120,7 +122,17 @@ def _support(healthy: HealthyHeights) -> tuple[str, ...]:
     return (ONE_NEIGHBOUR,) if count == 1 else (NO_NEIGHBOUR,) if count == 0 else ()
 
 
-def _clean(body: MeasuredBody, ct: CTVolume, bodies: LevelVolume) -> MeasuredBody:
-    if body.refused is not None:
-        return body
-    return replace(body, refused=foreign_material(ct, bodies, VERSE_IDS[body.level]))
+def _clean(
+    found: Mapping[str, MeasuredBody], ct: CTVolume, bodies: LevelVolume
+) -> dict[str, MeasuredBody]:
+    """Bodies with cement or metal in them refused; one pass over the volume finds all boxes."""
+    boxes = ndimage.find_objects(bodies)
+    clean = {}
+    for level, body in found.items():
+        number = VERSE_IDS[level]
+        if body.refused is None:
+            box = boxes[number - 1]
+            hu = ct.hu[box][bodies[box] == number]
+            body = replace(body, refused=foreign_material(hu))
+        clean[level] = body
+    return clean

@@ -13,19 +13,17 @@ from collections.abc import Callable, Mapping, Set
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
 
 from lamella.records import (
     LEVELS,
     ZONES,
-    CTVolume,
     HealthyHeights,
     HeightLoss,
     LamellaError,
     MeasuredBody,
     Zones,
 )
-from lamella.types import Image, LevelVolume
+from lamella.types import Image
 
 GENANT = (0.20, 0.25, 0.40)
 """Largest regional loss from which a vertebra has grade 1, 2 and 3 (Genant et al. 1993)."""
@@ -157,21 +155,15 @@ def loss_map(body: MeasuredBody, healthy: HealthyHeights) -> Image:
     return np.asarray(1.0 - drawn.heights_mm / expected[:, None])
 
 
-def foreign_material(ct: CTVolume, bodies: LevelVolume, number: int) -> str | None:
+def foreign_material(hu: np.ndarray) -> str | None:
     """Cement or metal inside a body, in words, or None.
 
     Args:
-        ct: on the grid of ``bodies``.
-        bodies: VerSe number where that vertebra's body is.
-        number: of the vertebra.
+        hu: attenuation of the body's voxels, in any order.
     """
-    box = ndimage.find_objects((bodies == number).astype(np.uint8))
-    if not box:
-        return None
-    values = ct.hu[box[0]][bodies[box[0]] == number]
-    if np.mean(values > METAL_HU) > METAL_FRACTION:
+    if np.mean(hu > METAL_HU) > METAL_FRACTION:
         return "metal in the body: its edges cannot be trusted"
-    if np.mean(values > CEMENT_HU) > CEMENT_FRACTION:
+    if np.mean(hu > CEMENT_HU) > CEMENT_FRACTION:
         return "cement or dense sclerosis in the body: it is not as it fractured"
     return None
 

@@ -32,7 +32,7 @@ FILE = "spine.json"
 FITTED_FROM = 10_000
 """Number of the first spine of the cohort that fits; benchmarks take those from 0 on."""
 WITHIN_90 = 1.645
-LARGEST_SPREAD = 3.0
+LEAST_SPREAD, LARGEST_SPREAD = 0.5, 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +159,9 @@ def drawn_weight(rows: Sequence[Told]) -> float:
 
 def spread(rows: Sequence[Told]) -> float:
     """Smallest factor with which nine tenths of the errors of RHLV lie within 1.645 of theirs."""
-    factors = np.arange(0.5, LARGEST_SPREAD, 0.01)
-    inside = [np.mean([_within(row, factor) for row in rows]) for factor in factors]
-    enough = np.flatnonzero(np.array(inside) >= 0.9)
-    return float(round(factors[enough[0]], 2)) if len(enough) else LARGEST_SPREAD
+    needed = np.sort([_needed(row) for row in rows])
+    enough = needed[int(np.ceil(0.9 * len(needed))) - 1]
+    return float(np.clip(np.ceil(100.0 * enough) / 100.0, LEAST_SPREAD, LARGEST_SPREAD))
 
 
 def summary(rows: Sequence[Told]) -> dict[str, float]:
@@ -176,10 +175,12 @@ def summary(rows: Sequence[Told]) -> dict[str, float]:
     }
 
 
-def _within(row: Told, factor: float) -> bool:
+def _needed(row: Told) -> float:
+    """Factor from which the error of RHLV lies within 1.645 of its standard deviation."""
     said, true = 1 - row.observed_mm / row.told_mm, 1 - row.seen_mm / row.was_mm
-    relative = np.hypot(row.observed_sd_mm / row.observed_mm, factor * row.told_sd_mm / row.told_mm)
-    return bool(abs(said - true) <= WITHIN_90 * (1 - said) * relative)
+    wanted = (abs(said - true) / (WITHIN_90 * (1 - said))) ** 2
+    left = wanted - (row.observed_sd_mm / row.observed_mm) ** 2
+    return float(np.sqrt(max(left, 0.0)) / (row.told_sd_mm / row.told_mm))
 
 
 def _log_sd(ratios: Sequence[float]) -> float:

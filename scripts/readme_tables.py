@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = ("comparison", "joint_space", "few_labels", "narrowing")
+DOCS = ("comparison", "joint_space", "few_labels", "narrowing", "spine")
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS))
 RESULTS = ROOT / "benchmarks" / "results"
 MARKED = re.compile(r"(<!-- table: (\w+)(?: (\d+))? -->\n).*?(<!-- end -->)", re.DOTALL)

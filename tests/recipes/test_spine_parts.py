@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
-
 from lamella.recipes.healthivert import cpu, full, tiny
-from lamella.recipes.spine_parts import SpineRecipe, no_supervisor
+from lamella.recipes.spine_parts import SpineRecipe
 from lamella.training.publish import keep_recipe, plain
 from lamella.training.spine_material import SpineAmounts
 
@@ -32,8 +30,3 @@ def test_processes_that_make_crops_are_no_part_of_what_is_made():
     recipe = SpineRecipe(data=None)
     other = replace(recipe, amounts=SpineAmounts(processes=9))
     assert replace(other, amounts=recipe.amounts) == recipe
-
-
-def test_a_contest_without_supervisor_has_none():
-    with pytest.raises(NotImplementedError):
-        no_supervisor(1, 2, 3)

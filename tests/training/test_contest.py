@@ -46,6 +46,13 @@ def test_a_contest_has_stages_with_steps():
         contest(stages=())
 
 
+def test_a_supervisor_is_taught_in_every_stage():
+    untaught = stage(5, supervisor_objective=None)
+    with pytest.raises(LamellaError, match="expected an objective for the supervisor"):
+        contest(stages=(stage(5), untaught))
+    assert contest(stages=(untaught,), supervisor=None).steps == 5
+
+
 def test_a_precision_that_would_need_scaled_losses_is_refused():
     with pytest.raises(LamellaError, match="among bf16-mixed, 32-true, got '16-mixed'"):
         Pace(precision="16-mixed")

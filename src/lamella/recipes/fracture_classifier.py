@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lamella.methods.healthivert.classifier import OUTPUTS, Classifier, Verdict
-from lamella.recipes.spine_parts import SpineRecipe, no_supervisor, run_part
+from lamella.recipes.spine_parts import SpineRecipe, run_part
 from lamella.training.adversarial import Contest, Stage
 from lamella.training.contest import Losses
 from lamella.training.loop import seeded
@@ -62,9 +62,7 @@ def contest_of(recipe: SpineRecipe, material: SpineMaterial) -> Contest:
                 steps=recipe.classifier_steps,
                 batches=drawer,
                 learning_rate=recipe.classifier_learning_rate,
-                supervisor_learning_rate=0.0,
                 generator_objective=fracture_loss,
-                supervisor_objective=no_supervisor,
             ),
         ),
         validate=FractureJudge(pool=material.judged),

@@ -28,7 +28,7 @@ from lamella.methods.healthivert.objective import (
 )
 from lamella.recipes.fracture_classifier import NAME as CLASSIFIER
 from lamella.recipes.fracture_classifier import train_classifier
-from lamella.recipes.spine_parts import SpineRecipe, no_supervisor, run_part
+from lamella.recipes.spine_parts import SpineRecipe, run_part
 from lamella.recipes.two_stages import accelerated, refuse_unknown
 from lamella.training.adversarial import Contest, Pace, Stage
 from lamella.training.contest import Losses
@@ -234,7 +234,7 @@ def _stage(recipe: SpineRecipe, material: SpineMaterial, classifier: Path) -> St
         learning_rate=recipe.learning_rate,
         supervisor_learning_rate=recipe.critics_learning_rate,
         generator_objective=partial(drawing_loss, terms=terms),
-        supervisor_objective=judging_loss if terms.adversary else no_supervisor,
+        supervisor_objective=judging_loss if terms.adversary else None,
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -195,9 +194,7 @@ def stages(recipe: RegistrationRecipe, pool: VisitPool) -> Iterable[Stage]:
             steps=steps,
             batches=PairDrawer.of(pool, drawing),
             learning_rate=rate,
-            supervisor_learning_rate=0.0,
             generator_objective=objective,
-            supervisor_objective=_no_supervisor,
         )
 
 
@@ -270,10 +267,6 @@ def _pretraining(said: Tensor, _: nn.Module | None, batch: RegistrationBatch) ->
 
 def _main(said: Tensor, _: nn.Module | None, batch: RegistrationBatch) -> Losses:
     return main_loss(said, batch)
-
-
-def _no_supervisor(*_: Any) -> Losses:
-    raise NotImplementedError("registration is trained without a supervisor")
 
 
 def _release(recipe: RegistrationRecipe, held_out: dict[str, float]) -> Release:

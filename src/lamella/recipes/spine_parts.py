@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lamella.methods.healthivert.networks import folded
 from lamella.training.adversarial import Contest, Pace, compete
-from lamella.training.contest import Losses
 from lamella.training.processes import is_first
 from lamella.training.publish import Release, keep_recipe, plain, release
 from lamella.training.spine_material import SpineAmounts, SpineMaterial
@@ -80,8 +78,3 @@ def run_part(
         )
         release(folded(network), out, card)
     return out / f"{about.name}.json"
-
-
-def no_supervisor(*_: Any) -> Losses:
-    """Stands where a contest without a supervisor names its objective."""
-    raise NotImplementedError("this network is trained without a supervisor")

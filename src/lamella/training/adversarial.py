@@ -184,6 +184,7 @@ class _Run(lightning.LightningModule):
 
     def _supervisor_step(self, stage: Stage, made: Made, batch: Batch) -> dict[str, Tensor]:
         assert self.supervisor is not None
+        assert stage.supervisor_objective is not None
         loss, parts = stage.supervisor_objective(self.supervisor, made, batch)
         self._descend(1, loss)
         return named("supervisor", loss, parts)

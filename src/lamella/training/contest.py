@@ -36,19 +36,20 @@ class Stage:
         steps: optimiser steps.
         batches: generator of random numbers -> batch.
         learning_rate: of the generator, at the peak of the stage's cosine.
-        supervisor_learning_rate: likewise.
         generator_objective: (made, supervisor or ``None``, batch) -> loss and named parts; the
             supervisor is frozen there. The loss is a mean over samples.
         supervisor_objective: (supervisor, made, batch) -> likewise; ``made`` is detached.
+            ``None`` where the contest has no supervisor.
+        supervisor_learning_rate: likewise, of the supervisor.
     """
 
     name: str
     steps: int
     batches: BatchMaker
     learning_rate: float
-    supervisor_learning_rate: float
     generator_objective: GeneratorObjective
-    supervisor_objective: SupervisorObjective
+    supervisor_objective: SupervisorObjective | None = None
+    supervisor_learning_rate: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +132,9 @@ class Contest:
     def __post_init__(self) -> None:
         if not self.stages or any(stage.steps < 1 for stage in self.stages):
             raise LamellaError("expected stages of 1 step or more: leave out empty ones")
+        taught = all(stage.supervisor_objective is not None for stage in self.stages)
+        if self.supervisor is not None and not taught:
+            raise LamellaError("expected an objective for the supervisor in every stage: give one")
 
     @property
     def steps(self) -> int:

@@ -45,6 +45,9 @@ def test_a_huge_file_is_refused_by_its_size(tmp_path):
         file.truncate(boundary.MAX_FILE_BYTES + 1)
     with pytest.raises(LamellaError, match="bytes, more than an image"):
         boundary.refuse_unusable_file(path)
+    boundary.refuse_unusable_file(path, "volume", boundary.MAX_FILE_BYTES + 1)
+    with pytest.raises(LamellaError, match="bytes, more than a volume: crop it"):
+        boundary.refuse_unusable_file(path, "volume")
 
 
 def test_libraries_are_silent_inside_and_restored_after(caplog, capfd):

@@ -10,12 +10,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lamella.records import LamellaError
 
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 1 << 30
+TOO_LARGE = {
+    "image": "more than an image: export it again",
+    "volume": "more than a volume: crop it",
+}
 LIBRARY_LOGGERS = ("PIL", "tifffile", "pydicom", "pylibjpeg", "openjpeg")
 _ALONE = threading.RLock()  # filters, loggers and streams belong to the process, not to a thread
 
@@ -89,22 +93,29 @@ def _without_standard_error() -> Iterator[None]:
         os.close(kept)
 
 
-def refuse_unusable_file(path: Path) -> None:
+def refuse_unusable_file(
+    path: Path, kind: Literal["image", "volume"] = "image", largest_bytes: int = MAX_FILE_BYTES
+) -> None:
     """Check that there is a file of a size worth opening.
 
+    Args:
+        path: the file.
+        kind: what it should hold, for the message.
+        largest_bytes: size above which it cannot hold that.
+
     Raises:
-        LamellaError: no file, a folder, an empty file, or one above ``MAX_FILE_BYTES``.
+        LamellaError: no file, a folder, an empty file, or one above ``largest_bytes``.
     """
     if path.is_dir():
-        raise LamellaError("expected a file, got a folder: name one image in it")
+        raise LamellaError(f"expected a file, got a folder: name one {kind} in it")
     try:
         size = path.stat().st_size
     except OSError:
         raise LamellaError("found no such file: check the path") from None
     if size == 0:
         raise LamellaError("the file is empty: copy or export it again")
-    if size > MAX_FILE_BYTES:
-        raise LamellaError(f"the file holds {size} bytes, more than an image: export it again")
+    if size > largest_bytes:
+        raise LamellaError(f"the file holds {size} bytes, {TOO_LARGE[kind]}")
 
 
 def refuse_dimensions(rows: int, cols: int, layers: int = 1) -> None:

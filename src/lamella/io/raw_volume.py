@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamella.io.boundary import refuse_unusable_file
 from lamella.records import LamellaError
 from lamella.records.spine import checked_affine, spacing_of
 from lamella.types import Affine
@@ -48,21 +49,12 @@ class RawVolume:
 
 
 def refuse_unusable_volume(path: Path) -> None:
-    """Check that there is a file of a size worth opening.
+    """Check that there is a file of a size worth opening; a volume may be larger than an image.
 
     Raises:
         LamellaError: no file, a folder, an empty file, or one above ``MAX_VOLUME_BYTES``.
     """
-    if path.is_dir():
-        raise LamellaError("expected a file, got a folder: name one volume in it")
-    try:
-        size = path.stat().st_size
-    except OSError:
-        raise LamellaError("found no such file: check the path") from None
-    if size == 0:
-        raise LamellaError("the file is empty: copy or export it again")
-    if size > MAX_VOLUME_BYTES:
-        raise LamellaError(f"the file holds {size} bytes, more than a volume: crop it")
+    refuse_unusable_file(path, "volume", MAX_VOLUME_BYTES)
 
 
 def refuse_voxels(shape: tuple[int, ...]) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lamella.io.boundary import quiet_libraries
 from lamella.io.raw_volume import DAMAGED, RawVolume, refuse_voxels, rescaled
-from lamella.io.write import _atomically
+from lamella.io.write import atomically
 from lamella.records import LamellaError
 from lamella.types import Affine
 
@@ -95,9 +95,9 @@ def write_nifti(
     header = _header(values, affine, description)
     columns = np.asfortranarray(values)
     if path.name.lower().endswith(".gz"):
-        _atomically(path, lambda file: _fill_compressed(file, header, columns))
+        atomically(path, lambda file: _fill_compressed(file, header, columns))
     else:
-        _atomically(path, lambda file: _fill(file, header, columns))
+        atomically(path, lambda file: _fill(file, header, columns))
 
 
 def _apart_mm(forms: list[Affine], shape: tuple[int, ...]) -> float:

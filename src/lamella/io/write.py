@@ -60,7 +60,7 @@ def write_png16(path: str | Path, image: ArrayLike) -> None:
     info = PngInfo()
     info.add(b"sBIT", b"\x10")
     picture = PillowImage.fromarray(np.rint(values * WHITE_16).astype(np.uint16))
-    _atomically(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
+    atomically(path, lambda file: picture.save(file, format="PNG", pnginfo=info))
 
 
 def write_mask_png(path: str | Path, mask: ArrayLike) -> None:
@@ -74,7 +74,7 @@ def write_mask_png(path: str | Path, mask: ArrayLike) -> None:
     with named(printable_name(path)):
         _refuse_non_image(values)
     picture = PillowImage.fromarray(values.astype(np.uint8) * np.uint8(255))
-    _atomically(path, lambda file: picture.save(file, format="PNG"))
+    atomically(path, lambda file: picture.save(file, format="PNG"))
 
 
 def write_tiff_float(
@@ -96,7 +96,7 @@ def write_tiff_float(
         raise LamellaError(
             f"{printable_name(path)}: expected (row, col) or (layer, row, col), got {values.shape}"
         )
-    _atomically(path, lambda file: _write_pages(file, values, description))
+    atomically(path, lambda file: _write_pages(file, values, description))
 
 
 def read_tiff_float(path: str | Path) -> NDArray[np.float32]:
@@ -129,7 +129,7 @@ def write_json(path: str | Path, mapping: Mapping[str, object]) -> None:
     path = Path(path)
     with named(printable_name(path)):
         text = json.dumps(_plain(mapping), indent=2, ensure_ascii=False, allow_nan=False)
-    _atomically(path, lambda file: file.write(f"{text}\n".encode()))
+    atomically(path, lambda file: file.write(f"{text}\n".encode()))
 
 
 def guard_output(paths: Iterable[Path], force: bool) -> None:
@@ -149,15 +149,16 @@ def guard_output(paths: Iterable[Path], force: bool) -> None:
         )
 
 
-def _refuse_non_image(values: NDArray[Any]) -> None:
-    if values.ndim != 2 or values.size == 0:
-        raise LamellaError(f"expected one image (row, col), got shape {values.shape}")
-    if not np.isfinite(values).all():
-        raise LamellaError("the image holds NaN or infinite values: fill them before writing")
+def atomically(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Fill a temporary file beside ``path``, then move it there; nothing is left when it fails.
 
+    Args:
+        path: the file; one that exists is replaced.
+        fill: writes the content into the open binary file.
 
-def _atomically(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """Fill a temporary file beside ``path``, then move it there."""
+    Raises:
+        LamellaError: not writable.
+    """
     temporary = path.parent / f".lamella-{secrets.token_hex(8)}.part"
     try:
         with temporary.open("xb") as file:
@@ -170,6 +171,13 @@ def _atomically(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         raise LamellaError(f"{printable_name(path)}: cannot be written ({reason})") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _refuse_non_image(values: NDArray[Any]) -> None:
+    if values.ndim != 2 or values.size == 0:
+        raise LamellaError(f"expected one image (row, col), got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise LamellaError("the image holds NaN or infinite values: fill them before writing")
 
 
 def _write_pages(file: BinaryIO, values: NDArray[np.float32], description: str | None) -> None:

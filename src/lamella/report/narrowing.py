@@ -22,7 +22,7 @@ PICTURED_JOINTS = 12
 
 STATUSES = ("ok", "flagged", "refused", "failed")
 STYLES = ("report.css", "narrowing.css")
-SCRIPTS = ("narrowing_review.js", "narrowing.js", "synthesis.js")
+SCRIPTS = ("shared.js", "narrowing_review.js", "narrowing.js", "synthesis.js")
 
 View = Mapping[str, Any]
 

@@ -101,7 +101,7 @@ def separation_page(
         run=document.run_context(run, {case.name for case in cases}),
         colours=_colours(),
         style=document.joined(("report.css", *live.STYLES)),
-        script=document.joined((*live.SCRIPTS, "report.js")),
+        script=document.joined(("shared.js", *live.SCRIPTS, "report.js")),
     )
 
 

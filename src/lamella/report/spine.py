@@ -26,7 +26,7 @@ from lamella.report.spine_words import (
 )
 
 STYLES = ("report.css", "narrowing.css", "spine.css")
-SCRIPTS = ("spine_pixels.js", "spine.js")
+SCRIPTS = ("shared.js", "spine_pixels.js", "spine.js")
 SHOWN_ANSWERS = 6
 
 

@@ -26,20 +26,13 @@
 
   // Pictures.
 
-  async function picture(address) {
-    const image = new Image();
-    image.src = address;
-    await image.decode();
-    return image;
-  }
-
   async function load(index) {
     const stored = document.getElementById(`pixels-${index}`);
     if (!stored) return null;
     const data = JSON.parse(stored.textContent);
     const followups = await Promise.all(
-      data.followups.map((each) => (each ? picture(each.image) : null)));
-    return { data, baseline: await picture(data.baseline), followups };
+      data.followups.map((each) => (each ? LamellaPage.picture(each.image) : null)));
+    return { data, baseline: await LamellaPage.picture(data.baseline), followups };
   }
 
   function blank(canvas, cols, rows) {
@@ -165,20 +158,8 @@
   }
 
   function dragWipe(event) {
-    const hero = find(".hero");
-    const move = (now) => {
-      const edge = hero.getBoundingClientRect();
-      setWipe((100 * (now.clientX - edge.left)) / edge.width);
-    };
-    const stop = () => {
-      removeEventListener("pointermove", move);
-      removeEventListener("pointerup", stop);
-      removeEventListener("pointercancel", stop);
-    };
-    addEventListener("pointermove", move);
-    addEventListener("pointerup", stop);
-    addEventListener("pointercancel", stop);
-    event.preventDefault();
+    const move = (now) => setWipe(LamellaPage.percentAcross(find(".hero"), now));
+    LamellaPage.follow(event, move);
     move(event);
   }
 

@@ -35,24 +35,9 @@
     return Object.fromEntries(Object.entries(hexes).map(([name, hex]) => [name, bytes(hex)]));
   }
 
-  async function plane(address) {
-    const image = new Image();
-    image.src = address;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    canvas.width = image.naturalWidth;
-    canvas.height = image.naturalHeight;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(image, 0, 0);
-    const rgba = context.getImageData(0, 0, canvas.width, canvas.height).data;
-    const values = new Uint8Array(canvas.width * canvas.height);
-    for (let place = 0; place < values.length; place += 1) values[place] = rgba[4 * place];
-    return { canvas, values, cols: canvas.width, rows: canvas.height };
-  }
-
   async function planes(addresses) {
     const named = Object.entries(addresses);
-    const done = await Promise.all(named.map(([, address]) => plane(address)));
+    const done = await Promise.all(named.map(([, address]) => LamellaPage.plane(address)));
     return Object.fromEntries(named.map(([name], place) => [name, done[place]]));
   }
 
@@ -347,16 +332,8 @@
     const onLine = hero && Math.abs(event.clientX - lineAt(hero)) < 16;
     const drag = event.shiftKey ? windowDrag : onLine || (hero && view.zoom === 1) ? wipeDrag : panDrag;
     const move = (now) => drag(now, start, box, hero);
-    const stop = () => {
-      removeEventListener("pointermove", move);
-      removeEventListener("pointerup", stop);
-      removeEventListener("pointercancel", stop);
-    };
     stopSweep();
-    addEventListener("pointermove", move);
-    addEventListener("pointerup", stop);
-    addEventListener("pointercancel", stop);
-    event.preventDefault();
+    LamellaPage.follow(event, move);
   }
 
   function lineAt(hero) {
@@ -370,8 +347,7 @@
   }
 
   function wipeDrag(now, start, box, hero) {
-    const edge = hero.getBoundingClientRect();
-    setWipe((100 * (now.clientX - edge.left)) / edge.width);
+    setWipe(LamellaPage.percentAcross(hero, now));
   }
 
   function panDrag(now, start, box) {

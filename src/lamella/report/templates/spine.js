@@ -204,19 +204,8 @@
   }
 
   function dragWipe(event, pane) {
-    const move = (now) => {
-      const edge = pane.getBoundingClientRect();
-      setWipe((100 * (now.clientX - edge.left)) / edge.width);
-    };
-    const stop = () => {
-      removeEventListener("pointermove", move);
-      removeEventListener("pointerup", stop);
-      removeEventListener("pointercancel", stop);
-    };
-    addEventListener("pointermove", move);
-    addEventListener("pointerup", stop);
-    addEventListener("pointercancel", stop);
-    event.preventDefault();
+    const move = (now) => setWipe(LamellaPage.percentAcross(pane, now));
+    LamellaPage.follow(event, move);
     move(event);
   }
 

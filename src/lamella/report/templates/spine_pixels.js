@@ -11,16 +11,7 @@ const LamellaSpine = (() => {
 
   async function codes(address) {
     if (!address) return null;
-    const image = new Image();
-    image.src = address;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    canvas.width = image.naturalWidth;
-    canvas.height = image.naturalHeight;
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(image, 0, 0);
-    const rgba = context.getImageData(0, 0, canvas.width, canvas.height).data;
-    return Uint8Array.from({ length: rgba.length / 4 }, (_, place) => rgba[4 * place]);
+    return (await LamellaPage.plane(address)).values;
   }
 
   function added(before, change) {

@@ -58,6 +58,13 @@ def told(heights: Zones, sd_mm: float = 0.5, common: float = 0.5) -> HealthyHeig
     )
 
 
+class Fractures(dict):
+    """Fractures that a cached phantom can be asked for by."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self))
+
+
 @lru_cache(maxsize=8)
 def spine(**spec: Any) -> Any:
     """A spine phantom by the fields of its spec: three lumbar levels at 3 mm unless told."""

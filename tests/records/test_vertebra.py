@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tests.spines import alike, body, told, zones
 
 from lamella.records import (
     HeightLoss,
@@ -12,6 +11,7 @@ from lamella.records import (
     Vertebra,
     VertebraFrame,
 )
+from spines import alike, body, told, zones
 
 
 def test_world_and_own_axes_are_inverse():

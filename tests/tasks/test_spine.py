@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.spines import spine
 
 from lamella.methods.height_references.conditional import told_by_neighbours
 from lamella.physics.virtual_fracture import FractureSpec
 from lamella.records import VERSE_IDS, ZONES, LamellaError, SpineLabels
 from lamella.tasks.spine import MeasuredSpine, compared, measured_spine
+from spines import Fractures, spine
 
 LEVELS = ("T12", "L1", "L2", "L3")
 WEDGE = (("L1", FractureSpec(kind="wedge", loss=0.36)),)
@@ -23,13 +23,6 @@ def wedged():
 @pytest.fixture(scope="module")
 def measured(wedged) -> MeasuredSpine:
     return measured_spine(wedged.labels, wedged.ct)
-
-
-class Fractures(dict):
-    """Fractures that a cached phantom can be asked for by."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(self))
 
 
 def test_heights_are_those_of_the_phantom_within_a_fraction_of_a_voxel(wedged, measured):

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 import pytest
-from tests.spines import alike, body, told, zones
 
 from lamella.records import HealthyHeights, LamellaError, MeasuredBody
 from lamella.tasks.vertebra_height import (
@@ -17,6 +16,7 @@ from lamella.tasks.vertebra_height import (
     height_loss,
     loss_map,
 )
+from spines import alike, body, told, zones
 
 
 def test_a_vertebra_against_itself_has_lost_nothing():

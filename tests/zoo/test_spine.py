@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.spines import spine, told, zones
 
 import lamella
 from lamella.io.volume import write_volume
@@ -15,15 +14,9 @@ from lamella.physics.virtual_fracture import FractureSpec
 from lamella.records import VERSE_IDS, ZONES, LamellaError
 from lamella.tasks.spine import compared, measured_spine
 from lamella.zoo import spine as zoo
+from spines import Fractures, spine, told, zones
 
 LEVELS = ("T12", "L1", "L2", "L3")
-
-
-class Fractures(dict):
-    """Fractures that a cached phantom can be asked for by."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(self))
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.spines import body
 
 from lamella.methods.height_references.conditional import conditioned, told_by_neighbours
 from lamella.physics.vertebra_population import HeightPopulation, zones_of
 from lamella.records import ZONES, MeasuredBody
+from spines import body
 
 LEVELS = ("T10", "T11", "T12", "L1", "L2", "L3", "L4")
 

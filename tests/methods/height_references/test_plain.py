@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.spines import alike, body, zones
 
 from lamella.methods.height_references.plain import (
     six_points,
@@ -14,6 +13,7 @@ from lamella.methods.height_references.plain import (
     told_by_six_points,
 )
 from lamella.physics.vertebra_population import LEVEL_NORMS, zones_of
+from spines import alike, body, zones
 
 FOUR = {
     "T12": body("T12", zones(20.0, 19.0, 22.0)),

@@ -117,6 +117,30 @@ def test_unknown_methods_and_levels_are_refused(wedged, options: dict, words: st
         lamella.assess_spine(wedged.ct, wedged.labels, **options)
 
 
+@pytest.mark.parametrize(
+    ("asked", "drawn"),
+    [
+        (None, ("L1",)),
+        (("L3", "T12"), ("T12", "L1", "L3")),
+        ("L2", ("L1", "L2")),
+        (("L1",), ("L1",)),
+        ((), ()),
+        ("all", LEVELS),
+    ],
+)
+def test_requested_levels_are_drawn_besides_the_fractured(
+    wedged, assessed, monkeypatch, asked, drawn
+):
+    said = []
+    monkeypatch.setattr(zoo, "measured_spine", lambda *_: None)
+    monkeypatch.setattr(zoo, "compared", lambda *_: assessed.vertebrae)
+    monkeypatch.setattr(
+        zoo, "drawn_upon", lambda found, _, wanted, __: said.append(wanted) or found
+    )
+    lamella.assess_spine(wedged.ct, wedged.labels, generate=asked)
+    assert said == ([drawn] if drawn else [])
+
+
 def test_fusion_is_a_weighted_mean_of_logarithms():
     heights = told(zones(16.0, 25.0, 36.0))
     drawn = zones(25.0, 25.0, 36.0)

@@ -27,7 +27,7 @@ class SpineOptions:
         bodies: mask of the vertebral bodies, or None: they are found in the labels.
         label_scheme: numbers of the labels, or None: recognised.
         method: how healthy heights and the pseudo-healthy image are made.
-        levels: to generate instead of the fractured ones, separated by commas.
+        levels: to generate besides the fractured ones, separated by commas.
         every: generate every level.
         generate: make pseudo-healthy images.
         force: replace what is there.
@@ -54,7 +54,7 @@ class SpineOptions:
         str, Parameter(help="How healthy heights are told; a wrong name lists all.")
     ] = METHOD
     levels: Annotated[
-        str | None, Parameter(help="Generate these, as T12,L1; otherwise the fractured ones.")
+        str | None, Parameter(help="Generate these, as T12,L1, besides the fractured ones.")
     ] = None
     every: Annotated[
         bool, Parameter(name="--all", negative=(), help="Generate every vertebra.")
@@ -82,7 +82,7 @@ class SpineOptions:
 
     @property
     def wanted(self) -> tuple[str, ...] | str | None:
-        """Levels to generate; ``()`` none, ``"all"`` every one, None the fractured ones.
+        """Levels to generate; besides the fractured ones; ``()`` none at all, ``"all"`` every one.
 
         Raises:
             UsageError: a name that is no level.

@@ -98,7 +98,8 @@ def assess_spine(
         ct: a CT or its path; None: heights and grades from the labels alone.
         labels: labelled vertebrae or their path; on another grid they are resampled.
         method: ``healthivert``, or a reference that needs heights alone (:data:`REFERENCES`).
-        generate: levels to draw as they were; None: those of grade 1 and more; ``"all"``.
+        generate: levels to draw as they were besides those of grade 1 and more, which are
+            always drawn; ``"all"``: every one; an empty sequence: none at all.
         progress: told in words what is done next.
 
     Raises:
@@ -239,17 +240,18 @@ def _opened(ct: Any, labels: Any) -> tuple[CTVolume | None, SpineLabels]:
 
 def _wanted(vertebrae: Sequence[Vertebra], asked: Sequence[str] | str | None) -> tuple[str, ...]:
     measured = tuple(one.level for one in vertebrae if one.refused is None)
-    if asked is None:
-        return tuple(one.level for one in vertebrae if _fractured(one))
+    fractured = {one.level for one in vertebrae if _fractured(one)}
     if asked == ALL:
         return measured
-    levels = (asked,) if isinstance(asked, str) else tuple(asked)
+    if asked is not None and not asked:
+        return ()
+    levels = (asked,) if isinstance(asked, str) else tuple(asked or ())
     strange = [level for level in levels if level not in measured]
     if strange:
         raise LamellaError(
             f"expected levels among the measured {', '.join(measured)}, got {', '.join(strange)}"
         )
-    return levels
+    return tuple(level for level in measured if level in {*levels, *fractured})
 
 
 def _fractured(one: Vertebra) -> bool:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.spines import alike, spine, told
 
 from lamella.prepare.spine.straight import StraightSpine, straighten
 from lamella.records import VERSE_IDS, HealthyHeights
 from lamella.tasks.pseudo_healthy import Restored, on_the_ct, restored_spine
+from spines import alike, spine, told
 
 GROWN = 6
 

@@ -30,7 +30,6 @@ from lamella.records.vertebra import HealthyHeights as HealthyHeights
 from lamella.records.vertebra import HeightLoss as HeightLoss
 from lamella.records.vertebra import HeightMap as HeightMap
 from lamella.records.vertebra import MeasuredBody as MeasuredBody
-from lamella.records.vertebra import PseudoHealthy as PseudoHealthy
 from lamella.records.vertebra import SpineAssessment as SpineAssessment
 from lamella.records.vertebra import Vertebra as Vertebra
 from lamella.records.vertebra import VertebraFrame as VertebraFrame

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamella.records.images import LamellaError
 from lamella.records.spine import CTVolume, SpineLabels
-from lamella.types import Direction, Image, LevelVolume, Places, Profile, Volume
+from lamella.types import Direction, Image, Places, Profile
 
 ZONES = ("anterior", "middle", "posterior")
 GRADES = (0, 1, 2, 3)
@@ -204,24 +204,6 @@ class Vertebra:
     def grade(self) -> int | None:
         """Genant grade 0 to 3."""
         return self.loss.grade if self.loss else None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PseudoHealthy:
-    """A vertebra as it was before it fractured, inside the straight spine around it.
-
-    Args:
-        level: of the vertebra.
-        hu: pseudo-healthy CT of the straight spine, (left, down, back).
-        ids: its labels, VerSe numbers.
-        shift_down_mm: how far each row's content was moved down the curve to make room, mm,
-            (down,): negative above the vertebra, positive below.
-    """
-
-    level: str
-    hu: Volume
-    ids: LevelVolume
-    shift_down_mm: Profile
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

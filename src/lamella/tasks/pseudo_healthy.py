@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from lamella.prepare.spine.straight import OUTSIDE_HU, StraightSpine, returned
+from lamella.prepare.spine.straight import OUTSIDE_HU, MovedSpine, StraightSpine, returned
 from lamella.records import CTVolume, HealthyHeights, SpineLabels
 from lamella.types import Profile, Volume
 
@@ -27,17 +27,15 @@ FADE_MM = 14.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Restored:
+class Restored(MovedSpine):
     """A straight spine with one vertebra as it was.
 
     Args:
-        straight: the spine; its curve is still the observed one.
-        shift_down_mm: how far each row's content was moved down the curve, mm, (down,).
+        straight: see :class:`MovedSpine`.
+        shift_down_mm: likewise.
         healthy: heights the vertebra was given.
     """
 
-    straight: StraightSpine
-    shift_down_mm: Profile
     healthy: HealthyHeights
 
 

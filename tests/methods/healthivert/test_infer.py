@@ -20,7 +20,7 @@ from lamella.methods.healthivert.infer import (
     attention,
     generate,
 )
-from lamella.methods.healthivert.paste import paste
+from lamella.methods.healthivert.paste import restored
 from lamella.methods.healthivert.shape import drawing_of, zones_of
 from lamella.records import LamellaError
 from lamella.records.spine import VERSE_IDS
@@ -157,9 +157,8 @@ def test_attention_comes_in_the_gaps_frame(straight):
 
 def test_a_generated_vertebra_is_pasted_at_the_references_heights(straight):
     made = generate(straight, "L1", PRIOR, networks())
-    pseudo = paste(straight, made.content, told(25.0))
-    assert pseudo.level == "L1"
-    body = (pseudo.ids == VERSE_IDS["L1"])[40:57, :, 32:49].sum(axis=1)
+    pseudo = restored(straight, made.content, told(25.0))
+    body = (pseudo.straight.ids == VERSE_IDS["L1"])[40:57, :, 32:49].sum(axis=1)
     assert body.mean() == pytest.approx(25.0, abs=0.6)
 
 

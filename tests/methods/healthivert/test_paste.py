@@ -7,7 +7,7 @@ import pytest
 
 from lamella.methods.healthivert.channels import SHAPE
 from lamella.methods.healthivert.gap import site_of, soft_body
-from lamella.methods.healthivert.paste import Content, paste, restored, shift_of, undone
+from lamella.methods.healthivert.paste import Content, restored, shift_of, undone
 from lamella.methods.healthivert.shape import drawing_of, matched, zones_of
 from lamella.records import LamellaError
 from lamella.records.spine import VERSE_IDS
@@ -88,9 +88,9 @@ def test_a_vertebra_pasted_as_it_is_changes_next_to_nothing(straight):
         hu=np.full(SHAPE, 200.0, np.float32),
         probability=soft_body(straight, site),
     )
-    made = paste(straight, own, zones_of(drawing_of(own.probability, straight, site)))
+    made = restored(straight, own, zones_of(drawing_of(own.probability, straight, site)))
     assert made.shift_down_mm == pytest.approx(0.0, abs=0.2)
-    was, now = straight.ids == VERSE_IDS["T12"], made.ids == VERSE_IDS["T12"]
+    was, now = straight.ids == VERSE_IDS["T12"], made.straight.ids == VERSE_IDS["T12"]
     assert (was != now).sum() < 0.01 * was.sum()
 
 
@@ -98,20 +98,20 @@ def test_undone_puts_every_row_outside_the_vertebra_back(straight, content):
     ramp = np.broadcast_to(
         np.arange(straight.ids.shape[1], dtype=np.float32)[:, None], straight.ids.shape
     )
-    made = paste(replace(straight, hu=np.array(ramp)), content, WANTED)
-    back = undone(made, straight.spacing_mm)
+    made = restored(replace(straight, hu=np.array(ramp)), content, WANTED)
+    back = undone(made)
     edge = np.abs(np.arange(ramp.shape[1]) - ramp.shape[1] / 2) < ramp.shape[1] / 2 - 6
     far = edge & (np.abs(np.arange(ramp.shape[1]) - content.site.centre) > 20.0)
-    assert np.abs(back.hu - ramp)[:, far].max() < 0.05
-    assert np.abs(made.hu[:, far] - ramp[:, far]).min() > 2.0
+    assert np.abs(back.straight.hu - ramp)[:, far].max() < 0.05
+    assert np.abs(made.straight.hu[:, far] - ramp[:, far]).min() > 2.0
     assert not back.shift_down_mm.any()
-    same = back.ids[:, far] == straight.ids[:, far]
+    same = back.straight.ids[:, far] == straight.ids[:, far]
     assert same.mean() > 0.995
 
 
 def test_the_middle_of_the_vertebra_never_moves(straight, content):
-    made = paste(straight, content, WANTED)
-    rows = np.flatnonzero((made.ids == L1)[48, :, 40])
+    made = restored(straight, content, WANTED)
+    rows = np.flatnonzero((made.straight.ids == L1)[48, :, 40])
     assert rows.mean() == pytest.approx(content.site.centre, abs=0.6)
 
 
@@ -125,4 +125,4 @@ def test_what_belonged_to_the_observed_body_alone_is_not_the_vertebras(straight,
 
 def test_labels_alone_are_refused(straight, content):
     with pytest.raises(LamellaError, match="labels alone"):
-        paste(replace(straight, hu=None), content, WANTED)
+        restored(replace(straight, hu=None), content, WANTED)

@@ -15,29 +15,16 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from lamella.methods.healthivert.channels import GAP_ROWS, OUTSIDE_HU, SHAPE
-from lamella.methods.healthivert.gap import Site, ct_of, layers_of
+from lamella.methods.healthivert.gap import Site, layers_of
 from lamella.methods.healthivert.sampling import along
 from lamella.methods.healthivert.shape import Drawing, drawing_of, largest, matched
-from lamella.prepare.spine.straight import StraightSpine
+from lamella.prepare.spine.straight import MovedSpine, StraightSpine
 from lamella.records.spine import VERSE_IDS
-from lamella.records.vertebra import PseudoHealthy, Zones
+from lamella.records.vertebra import Zones
 from lamella.types import Profile, Volume
 
 REACH_MM = 1.5
 FAR_ROW = 1e6
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Restored:
-    """A straight spine with a vertebra as it was.
-
-    Args:
-        straight: the spine; its curve is still the observed one.
-        shift_down_mm: how far each row's content was moved down, mm, (down,).
-    """
-
-    straight: StraightSpine
-    shift_down_mm: Profile
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +42,7 @@ class Content:
     probability: Volume
 
 
-def paste(straight: StraightSpine, content: Content, wanted_mm: Zones) -> PseudoHealthy:
+def restored(straight: StraightSpine, content: Content, wanted_mm: Zones) -> MovedSpine:
     """The straight spine with the vertebra restored to the wanted heights.
 
     Args:
@@ -63,20 +50,12 @@ def paste(straight: StraightSpine, content: Content, wanted_mm: Zones) -> Pseudo
         content: what was drawn at ``content.site`` of it.
         wanted_mm: mean height of each zone, mm in space.
 
+    Returns:
+        A straight spine that can be drawn into again, and the shift.
+
     Raises:
         LamellaError: no CT, or nothing drawn.
     """
-    made = restored(straight, content, wanted_mm)
-    return PseudoHealthy(
-        level=content.site.level,
-        hu=ct_of(made.straight),
-        ids=made.straight.ids,
-        shift_down_mm=made.shift_down_mm,
-    )
-
-
-def restored(straight: StraightSpine, content: Content, wanted_mm: Zones) -> Restored:
-    """As :func:`paste`, as a straight spine that can be drawn into again."""
     site = content.site
     drawing, factors = matched(drawing_of(content.probability, straight, site), wanted_mm)
     shift_mm = shift_of(drawing, len(straight.down_mm))
@@ -91,10 +70,10 @@ def restored(straight: StraightSpine, content: Content, wanted_mm: Zones) -> Res
     for told in (ids[:, near], bodies[:, near]):
         told[observed & ~body], told[body] = 0, number
     spine = replace(straight, hu=hu, ids=ids, bodies=bodies)
-    return Restored(straight=spine, shift_down_mm=shift_mm)
+    return MovedSpine(straight=spine, shift_down_mm=shift_mm)
 
 
-def undone(pseudo: PseudoHealthy, spacing_mm: float) -> PseudoHealthy:
+def undone(made: MovedSpine) -> MovedSpine:
     """The same with every row moved back to where it was observed, for comparison with it.
 
     What lies outside the vertebra's own rows is again where the observed spine has it; the
@@ -102,17 +81,16 @@ def undone(pseudo: PseudoHealthy, spacing_mm: float) -> PseudoHealthy:
     overlap of the target are compared before this, everything else after.
 
     Args:
-        pseudo: see :func:`paste`.
-        spacing_mm: of the straight spine.
+        made: see :func:`restored`.
     """
-    rows = np.arange(len(pseudo.shift_down_mm), dtype=np.float64)
-    source = rows - pseudo.shift_down_mm / spacing_mm
+    spine = made.straight
+    rows = np.arange(len(made.shift_down_mm), dtype=np.float64)
+    source = rows - made.shift_down_mm / spine.spacing_mm
     places = np.interp(rows, source, rows, left=-FAR_ROW, right=FAR_ROW)
-    return PseudoHealthy(
-        level=pseudo.level,
-        hu=along(pseudo.hu, places, 1, OUTSIDE_HU),
-        ids=along(pseudo.ids, places, 1, 0.0),
-        shift_down_mm=np.zeros_like(pseudo.shift_down_mm),
+    hu, ids, bodies = (along(volume, places, 1, fill) for volume, fill in layers_of(spine))
+    return MovedSpine(
+        straight=replace(spine, hu=hu, ids=ids, bodies=bodies),
+        shift_down_mm=np.zeros_like(made.shift_down_mm),
     )
 
 

@@ -114,6 +114,20 @@ class StraightSpine:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class MovedSpine:
+    """A straight spine in which something was made taller or shorter.
+
+    Args:
+        straight: the spine; its curve is still the observed one.
+        shift_down_mm: how far each row's content was moved down the curve, mm, (down,): negative
+            above a vertebra that grew, positive below it.
+    """
+
+    straight: StraightSpine
+    shift_down_mm: Profile
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Returned:
     """Something drawn in the straight frame, on a volume's own grid.
 

@@ -47,3 +47,8 @@ def test_a_command_that_fails_is_no_fast_command(small, tmp_path, monkeypatch):
     monkeypatch.setattr(speed.sys, "executable", shutil.which("false"))
     with pytest.raises(LamellaError, match="a timed command failed"):
         speed.evaluate(None, tmp_path)
+
+
+def test_a_batch_that_fails_is_no_fast_batch(tmp_path):
+    with pytest.raises(LamellaError, match="a timed command failed"):
+        speed._batch(tmp_path / "nothing")

@@ -5,12 +5,14 @@ import pytest
 
 import spines
 import straight_spines
+from lamella.evaluation import spine_drawers
 from lamella.evaluation.spine_drawers import (
     Wanted,
     as_it_is,
     by_networks,
     inpainted,
     plain_drawers,
+    shipped,
     standing_drawers,
     stretched,
 )
@@ -18,6 +20,8 @@ from lamella.evaluation.spine_reading import read_straight
 from lamella.methods.healthivert.channels import Channel
 from lamella.methods.healthivert.infer import Networks
 from lamella.records import VERSE_IDS
+from lamella.zoo import spine as zoo
+from lamella.zoo.spine import Fusion
 
 ROW_MM = 1.05
 """Flat endplates along the rows are known to a row."""
@@ -72,12 +76,25 @@ def test_own_voxels_keep_their_grey_and_inpainting_shows_the_discs(wanted):
     assert grey[inpainted] == pytest.approx(straight_spines.HU["disc"], abs=25.0)
 
 
-def test_what_networks_draw_has_the_say_it_is_given(wanted):
-    networks = Networks(sagittal=block)
-    for weight, expected_mm in ((0.0, 24.0), (1.0, 20.0), (0.5, 480**0.5)):
-        made = by_networks(wanted, networks, weight)
-        assert made.healthy.heights_mm.whole == pytest.approx(expected_mm, abs=0.3)
-        assert height_mm(made) == pytest.approx(expected_mm, abs=ROW_MM)
+def test_networks_alone_say_shape_bone_and_height(wanted):
+    made = by_networks(wanted, Networks(sagittal=block))
+    assert made.healthy.heights_mm.whole == pytest.approx(20.0, abs=0.3)
+    assert height_mm(made) == pytest.approx(20.0, abs=ROW_MM)
+
+
+@pytest.mark.parametrize(("said", "expected_mm"), [(0.0, 24.0), (1.0, 20.0), (0.5, 480**0.5)])
+def test_what_is_shipped_gives_networks_the_say_that_was_fitted(
+    wanted, monkeypatch, said, expected_mm
+):
+    how = Fusion(drawn_weight=said, drawn_shape=0.5, spread=1.0)
+    monkeypatch.setattr(spine_drawers, "fusion", lambda: how)
+    monkeypatch.setattr(zoo, "networks", lambda: Networks(sagittal=block))
+    made = shipped(wanted)
+    assert made.healthy.heights_mm.whole == pytest.approx(expected_mm, abs=0.3)
+    assert height_mm(made) == pytest.approx(expected_mm, abs=ROW_MM)
+    inside = made.straight.bodies == VERSE_IDS["L1"]
+    grey = float(np.median(made.straight.hu[inside]))
+    assert grey == pytest.approx(straight_spines.HU["body"], abs=5.0)
 
 
 def test_those_that_learn_nothing_always_stand():

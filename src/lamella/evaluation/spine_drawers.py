@@ -14,13 +14,24 @@ import numpy as np
 from lamella.methods.healthivert.channels import MIDDLE_ROW, SHAPE
 from lamella.methods.healthivert.gap import BoxVolume, Site, centred, cut_out, in_gap, site_of
 from lamella.methods.healthivert.infer import Networks, generate
+from lamella.methods.healthivert.own import own_content
 from lamella.methods.healthivert.paste import Content, restored
 from lamella.prepare.spine.straight import StraightSpine
 from lamella.records import VERSE_IDS, HealthyHeights, Zones
 from lamella.tasks.pseudo_healthy import Restored
 from lamella.types import Image, Volume
 from lamella.zoo import models
-from lamella.zoo.spine import ATTENTION, CORONAL, HEALTHIVERT, SAGITTAL, fused, fusion, networks
+from lamella.zoo.spine import (
+    ATTENTION,
+    CORONAL,
+    HEALTHIVERT,
+    SAGITTAL,
+    Fusion,
+    fused,
+    fusion,
+    networks,
+    redrawn,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,33 +73,30 @@ def standing_drawers() -> dict[str, Drawer]:
 
 
 def shipped(wanted: Wanted) -> Restored:
-    """As :func:`lamella.assess_spine` draws it: what is drawn gets a say in the heights."""
-    return by_networks(wanted, networks(), fusion().drawn_weight)
+    """As :func:`lamella.assess_spine` draws it: in its own voxels and a shape between."""
+    return redrawn_with(wanted, fusion())
+
+
+def redrawn_with(wanted: Wanted, how: Fusion) -> Restored:
+    """By the shipped networks, what they draw counting as ``how`` says."""
+    return redrawn(wanted.straight, wanted.level, wanted.told, _others(wanted), how)
 
 
 def shipped_alone(wanted: Wanted) -> Restored:
     """What the shipped networks draw, with the heights they draw it with."""
-    return by_networks(wanted, networks(), 1.0)
+    return by_networks(wanted, networks())
 
 
-def by_networks(wanted: Wanted, drawing: Networks, weight: float) -> Restored:
-    """Drawn by networks.
-
-    Args:
-        wanted: what.
-        drawing: the networks.
-        weight: of what is drawn in the logarithm of its heights, 0 to 1.
-    """
-    others = {name: told for name, told in wanted.abnormal.items() if name != wanted.level}
-    drawn = generate(wanted.straight, wanted.level, wanted.told.heights_mm, drawing, others)
-    return _given(wanted, drawn.content, fused(wanted.told, drawn.heights_mm, weight))
+def by_networks(wanted: Wanted, drawing: Networks) -> Restored:
+    """What networks draw, shape, bone and heights."""
+    heights_mm = wanted.told.heights_mm
+    drawn = generate(wanted.straight, wanted.level, heights_mm, drawing, _others(wanted))
+    return _given(wanted, drawn.content, fused(wanted.told, drawn.heights_mm, 1.0))
 
 
 def stretched(wanted: Wanted) -> Restored:
     """The vertebra's own voxels stretched along the spine to the expected heights."""
-    box = centred(wanted.straight, _site(wanted))
-    body = (box.bodies == VERSE_IDS[wanted.level]).astype(np.float32)
-    return _given(wanted, Content(site=box.site, hu=box.hu, probability=body), wanted.told)
+    return _given(wanted, own_content(wanted.straight, _site(wanted)), wanted.told)
 
 
 def inpainted(wanted: Wanted) -> Restored:
@@ -112,6 +120,10 @@ def as_it_is(wanted: Wanted) -> Restored:
 
 def _site(wanted: Wanted) -> Site:
     return site_of(wanted.straight, wanted.level, wanted.told.heights_mm.whole)
+
+
+def _others(wanted: Wanted) -> dict[str, Zones]:
+    return {name: told for name, told in wanted.abnormal.items() if name != wanted.level}
 
 
 def _given(wanted: Wanted, content: Content, healthy: HealthyHeights) -> Restored:

@@ -86,7 +86,7 @@ def _drawn_by(wanted: Wanted, files: TrainedFiles) -> Restored:
         coronal=_runner(files.coronal) if files.coronal else None,
         classifier=_runner(files.classifier) if files.classifier else None,
     )
-    return by_networks(wanted, drawing, 1.0)
+    return by_networks(wanted, drawing)
 
 
 @lru_cache

@@ -3,7 +3,8 @@
 Healthy heights come from the healthy neighbours and published anatomy
 (:mod:`lamella.methods.height_references.conditional`). For flagged and requested vertebrae of a CT
 the networks draw the vertebra; what they drew has a say in the heights, with the weight that was
-best on phantoms (``spine.json``), and the drawing is given the heights that result.
+best on phantoms (``spine.json``). The restored vertebra has the heights that result, a shape
+between the drawn one and its own, and its own voxels.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lamella.io.label_files import read_labels
 from lamella.io.label_grid import on_grid
 from lamella.io.volume import read_ct
 from lamella.methods.healthivert.infer import Networks, generate
+from lamella.methods.healthivert.own import in_own_voxels
 from lamella.methods.healthivert.paste import restored
 from lamella.methods.height_references.conditional import told_by_neighbours
 from lamella.methods.height_references.plain import (
@@ -71,10 +73,13 @@ class Fusion:
 
     Args:
         drawn_weight: part of the logarithm of a height that comes from the drawing.
+        drawn_shape: part of the shape that comes from the drawing, the rest being the vertebra's
+            own, stretched.
         spread: factor on the standard deviation that the neighbours' prediction states.
     """
 
     drawn_weight: float
+    drawn_shape: float
     spread: float
 
 
@@ -204,6 +209,29 @@ def fused(told: HealthyHeights, drawn: Zones, weight: float) -> HealthyHeights:
     return replace(told, heights_mm=Zones(**heights, whole=whole), told_by=HEALTHIVERT)
 
 
+def redrawn(
+    straight: StraightSpine,
+    level: str,
+    told: HealthyHeights,
+    abnormal: Mapping[str, Zones],
+    how: Fusion,
+) -> Restored:
+    """A straight spine with a vertebra as it was, by the shipped networks.
+
+    Args:
+        straight: the spine as it is, with CT.
+        level: of the vertebra.
+        told: heights its healthy neighbours let expect.
+        abnormal: other levels taken to be fractured, with the heights expected of them.
+        how: what is drawn counts.
+    """
+    drawn = generate(straight, level, told.heights_mm, networks(), abnormal)
+    healthy = fused(told, drawn.heights_mm, how.drawn_weight)
+    content = in_own_voxels(straight, drawn.content, healthy.heights_mm, how.drawn_shape)
+    made = restored(straight, content, healthy.heights_mm)
+    return Restored(straight=made.straight, shift_down_mm=made.shift_down_mm, healthy=healthy)
+
+
 def _restore(
     straight: StraightSpine,
     level: str,
@@ -213,10 +241,7 @@ def _restore(
 ) -> Restored:
     tell(f"drawing {level} as it was")
     others = {name: heights for name, heights in abnormal.items() if name != level}
-    drawn = generate(straight, level, told.heights_mm, networks(), others)
-    healthy = fused(told, drawn.heights_mm, fusion().drawn_weight)
-    made = restored(straight, drawn.content, healthy.heights_mm)
-    return Restored(straight=made.straight, shift_down_mm=made.shift_down_mm, healthy=healthy)
+    return redrawn(straight, level, told, others, fusion())
 
 
 def _spread(level: str, bodies: Any, healthy: Any, factor: float) -> HealthyHeights:

@@ -16,8 +16,8 @@ from scipy.ndimage import gaussian_filter
 
 from lamella.methods.healthivert.channels import GAP_ROWS, OUTSIDE_HU, SHAPE
 from lamella.methods.healthivert.gap import Site, layers_of
-from lamella.methods.healthivert.sampling import along
-from lamella.methods.healthivert.shape import Drawing, drawing_of, largest, matched
+from lamella.methods.healthivert.sampling import along, columns
+from lamella.methods.healthivert.shape import Drawing, drawing_of, largest, matched, source_rows
 from lamella.prepare.spine.straight import MovedSpine, StraightSpine
 from lamella.records.spine import VERSE_IDS
 from lamella.records.vertebra import Zones
@@ -121,11 +121,9 @@ def _placed_in(
 ) -> tuple[Volume, Volume]:
     """Generated CT and probability, stretched, on those rows of the straight spine."""
     site, (drawing, factors) = content.site, fitted
-    middle = drawing.middle[:, None, :]
-    wanted = (_down_mm(site, near) / site.row_mm + sum(drawing.extent) / 2.0)[None, :, None]
-    source = middle + (wanted - middle) / factors
+    source = source_rows(drawing, factors, _down_mm(site, near) / site.row_mm)
     drawn = [
-        _sideways(_columns(volume, source, fill), straight, site, fill)
+        _sideways(columns(volume, source, fill), straight, site, fill)
         for volume, fill in ((content.hu, OUTSIDE_HU), (largest(content.probability), 0.0))
     ]
     return drawn[0], drawn[1]
@@ -138,17 +136,6 @@ def _sideways(volume: Volume, straight: StraightSpine, site: Site, fill: float) 
         places = steps * site.spacing_mm + (SHAPE[axis] - 1) // 2
         volume = along(volume, places, axis, fill)
     return volume
-
-
-def _columns(volume: Volume, places: np.ndarray, fill: float) -> Volume:
-    """Each column read at its own rows, linearly."""
-    last = volume.shape[1] - 1
-    clipped = np.clip(places, 0.0, last)
-    low = np.minimum(clipped.astype(np.intp), last - 1)
-    part = (clipped - low).astype(np.float32)
-    first, second = (np.take_along_axis(volume, low + k, axis=1) for k in (0, 1))
-    beyond = (places < 0.0) | (places > last)
-    return np.where(beyond, np.float32(fill), first + part * (second - first))
 
 
 def _nearness(drawn: Volume, observed: np.ndarray, window: Profile, spacing_mm: float) -> Volume:

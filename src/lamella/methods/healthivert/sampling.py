@@ -29,6 +29,23 @@ def along(volume: np.ndarray, places: Profile, axis: int, fill: float) -> np.nda
     return np.where(_spread(beyond, axis, volume.ndim), np.asarray(fill, volume.dtype), taken)
 
 
+def columns(volume: Volume, places: np.ndarray, fill: float) -> Volume:
+    """Each column read at its own rows, linearly.
+
+    Args:
+        volume: (left, rows, back).
+        places: rows to read, (left, count, back) or what broadcasts to it along the last axis.
+        fill: value beyond the volume's ends.
+    """
+    last = volume.shape[1] - 1
+    clipped = np.clip(places, 0.0, last)
+    low = np.minimum(clipped.astype(np.intp), last - 1)
+    part = (clipped - low).astype(np.float32)
+    first, second = (np.take_along_axis(volume, low + k, axis=1) for k in (0, 1))
+    beyond = (places < 0.0) | (places > last)
+    return np.where(beyond, np.float32(fill), first + part * (second - first))
+
+
 def surfaces(solid: Volume) -> tuple[Image, Image]:
     """First and last place along the rows where a soft solid passes one half.
 

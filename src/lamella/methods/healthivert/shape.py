@@ -187,6 +187,22 @@ def matched(drawing: Drawing, wanted_mm: Zones) -> tuple[Drawing, Profile]:
     return fitted, factors
 
 
+def source_rows(drawing: Drawing, factors: Profile, rows: Profile) -> Volume:
+    """Rows of the box that a stretched drawing, centred on its extent, shows.
+
+    Args:
+        drawing: as :func:`matched` returns it, stretched.
+        factors: likewise.
+        rows: to be shown, counted from the middle of the extent.
+
+    Returns:
+        (left, rows, back).
+    """
+    middle = drawing.middle[:, None, :]
+    wanted = (rows + sum(drawing.extent) / 2.0)[None, :, None]
+    return np.asarray(middle + (wanted - middle) / factors)
+
+
 def _blend(drawing: Drawing) -> np.ndarray:
     """Weight of each zone in each column from front to back, (3, back); the columns sum to 1.
 

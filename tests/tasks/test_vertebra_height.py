@@ -1,10 +1,12 @@
 """Height loss, grade, kind, and which vertebrae may be rested on."""
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from lamella.physics.vertebra_zones import zone_heights
 from lamella.records import HealthyHeights, LamellaError, MeasuredBody
 from lamella.tasks.vertebra_height import (
     flagged_levels,
@@ -101,6 +103,17 @@ def test_the_map_shows_each_column_against_its_own_third():
     assert shown[2].mean() == pytest.approx(0.4)
     assert shown[15].mean() == pytest.approx(0.1)
     assert shown[28].mean() == pytest.approx(0.0)
+
+
+def test_a_body_as_it_was_has_lost_nothing_anywhere_between_its_thirds():
+    """Heights that rise evenly from front to back: thirds' means lie at the thirds' middles."""
+    flat = body("L1", alike(20.0))
+    depth_mm, width_mm = flat.height_map.posterior_mm, flat.height_map.left_mm
+    heights = np.repeat(20.0 + depth_mm[:, None] / 5.0, len(width_mm), axis=1)
+    was = zone_heights(depth_mm, width_mm, heights, (-15.0, 15.0), (-20.0, 20.0))
+    rising = replace(flat.height_map, upper_mm=heights / 2, lower_mm=-heights / 2)
+    shown = loss_map(replace(flat, height_map=rising), told(was))
+    assert np.abs(shown[8:23]).max() < 0.003
 
 
 def test_a_map_of_nothing_is_refused():

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from lamella.physics.vertebra_zones import RIM, inner
 from lamella.records import (
     LEVELS,
     ZONES,
@@ -141,13 +142,15 @@ def loss_map(body: MeasuredBody, healthy: HealthyHeights) -> Image:
     """Loss of every column of a body's cross-section, (front to back, right to left).
 
     The healthy height of a column is interpolated along the depth between the healthy heights
-    of the thirds, each at the middle of its third. NaN outside the body.
+    of the thirds, each at the middle of its third (without the rim, as heights are measured:
+    :mod:`lamella.physics.vertebra_zones`). NaN outside the body.
     """
     drawn = body.height_map
     known = np.isfinite(drawn.heights_mm).any(axis=1)
     if not known.any():
         raise LamellaError("expected a body with measured columns, got none")
-    first, last = drawn.posterior_mm[known][[0, -1]]
+    front, back = drawn.posterior_mm[known][[0, -1]]
+    first, last = inner((float(front), float(back)), RIM)
     middles = first + (last - first) * np.array([1 / 6, 1 / 2, 5 / 6])
     expected = np.interp(
         drawn.posterior_mm, middles, [healthy.heights_mm.of(zone) for zone in ZONES]

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 import cohorts
-from lamella.evaluation.spine_beside import Beside, beside_table, heights_beside, voxel_columns
+from lamella.evaluation.spine_beside import (
+    STEP_MM,
+    Beside,
+    axis_lines,
+    beside_table,
+    heights_beside,
+    voxel_columns,
+)
 
 
-def beside(other_mm, columns_mm=(21.0, 24.0)):
+def beside(other_mm, columns_mm=(21.0, 24.0), lines_mm=(27.0, 28.5)):
     return Beside(
         level="L1",
         zone="middle",
@@ -17,6 +24,7 @@ def beside(other_mm, columns_mm=(21.0, 24.0)):
         sd_mm=0.5,
         other_mm=other_mm,
         columns_mm=columns_mm,
+        lines_mm=lines_mm,
     )
 
 
@@ -26,6 +34,7 @@ def beside(other_mm, columns_mm=(21.0, 24.0)):
         (24.0, ""),
         (21.0, "one column of voxels"),
         (22.5, "one column less a step"),
+        (28.5, "one line along the body's axis"),
         (18.0, "not explained"),
         (30.0, "not explained"),
     ],
@@ -42,6 +51,15 @@ def test_columns_are_whole_voxels_about_as_high_as_the_third():
         assert np.allclose(columns / 2.0, np.rint(columns / 2.0))
         assert np.abs(columns - spine.by_level["L2"].heights_mm.of(zone)).min() < 3.0
         assert columns.max() < 1.3 * spine.by_level["L2"].heights_mm.whole
+
+
+def test_lines_along_the_axis_are_steps_about_as_long_as_the_third():
+    spine = cohorts.measured()
+    for rank, zone in enumerate(("anterior", "middle", "posterior")):
+        lines = np.array(axis_lines(spine, spine.by_level["L2"], rank))
+        assert np.allclose(lines / STEP_MM, np.rint(lines / STEP_MM))
+        assert np.abs(lines - spine.by_level["L2"].heights_mm.of(zone)).min() < STEP_MM
+        assert lines.max() < 1.3 * spine.by_level["L2"].heights_mm.whole
 
 
 def test_only_what_the_other_tool_measured_is_compared(tmp_path):

@@ -57,6 +57,22 @@ def test_fractures_come_first_else_the_likeliest(case):
     assert healthy.reading_order[0].level == "T12"
 
 
+def test_requested_vertebrae_are_looked_at_unless_every_one_was(case):
+    """T12 is whole and drawn on request; L2 has no answer."""
+    upper, fractured, cut = case.assessment.vertebrae
+    asked = replace(upper, generated=True)
+
+    def shown(*vertebrae):
+        found = replace(case, assessment=replace(case.assessment, vertebrae=vertebrae))
+        return found.looked_at, [each.level for each in found.reading_order]
+
+    whole = replace(fractured, level="T11", loss=upper.loss, generated=False)
+    assert shown(whole, asked, cut) == (("T12",), ["T12", "T11", "L2"])
+    assert shown(whole, asked, fractured)[0] == ("T12", "L1")
+    every = (replace(whole, generated=True), asked, fractured)
+    assert shown(*every)[0] == ("L1",)
+
+
 def test_without_a_measured_body_the_curve_goes_through_whole_vertebrae():
     spine = assessed()
     refused = tuple(Vertebra(level=each.level, refused="cement") for each in spine.vertebrae)

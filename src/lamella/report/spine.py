@@ -43,10 +43,8 @@ def spine_page(case: SpineCase, run: RunRecord, title: str = "Vertebral height l
     """
     assessment = case.assessment
     answers = summary(assessment)
-    first = case.reading_order[0]
     shown = [
-        _shown(each, case) | {"open": bool(each.grade) or each is first}
-        for each in case.reading_order
+        _shown(each, case) | {"open": each.level in case.looked_at} for each in case.reading_order
     ]
     return document.rendered(
         "spine.html.j2",

@@ -75,15 +75,27 @@ class SpineCase:
 
     @property
     def reading_order(self) -> tuple[Vertebra, ...]:
-        """Fractured vertebrae first, the worst grade foremost; then the others from above.
+        """Those to look at first, the worst grade foremost; then the others from above."""
+        first = self.looked_at
+        every = self.assessment.vertebrae
+        ordered = sorted(every, key=lambda each: (-(each.grade or 0), each.level not in first))
+        return tuple(ordered)
 
-        Without a fracture the vertebra that is likeliest to be one comes first.
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """Levels a reader came for: fractured, and requested where not every one was.
+
+        Without either, the vertebra that is likeliest to be fractured.
         """
         every = self.assessment.vertebrae
-        likeliest = max(every, key=lambda each: (each.loss is not None, chance_of_fracture(each)))
-        if not any(each.grade for each in every):
-            return (likeliest, *(each for each in every if each is not likeliest))
-        return tuple(sorted(every, key=lambda each: -(each.grade or 0)))
+        answered = [each for each in every if each.loss is not None]
+        picked = not all(each.generated for each in answered)
+        chosen = [each.level for each in every if each.grade or (picked and each.generated)]
+        if chosen:
+            return tuple(chosen)
+        return (
+            max(every, key=lambda each: (each.loss is not None, chance_of_fracture(each))).level,
+        )
 
 
 def spine_case(assessment: SpineAssessment, name: str = "Spine") -> SpineCase:

@@ -31,6 +31,7 @@ from lamella.physics.phantoms.bone import Bone
 from lamella.physics.phantoms.mineral import bone_absorbance
 from lamella.physics.phantoms.soft import SoftTissueSpec, soft_absorbance
 from lamella.physics.phantoms.texture import detector_noise
+from lamella.records.limits import refuse_outside
 
 OVERSAMPLE = 2
 SATURATION = 1 - 0.5 / 255
@@ -91,13 +92,7 @@ class JointPhantomSpec:
     blur_mode: Literal["absorbance", "intensity"] = "absorbance"
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _LIMITS.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(
-                    f"{name}: expected a value from {low:g} to {high:g}, got {value!r}; "
-                    f"choose {name} in that range"
-                )
+        refuse_outside(self, _LIMITS)
         if self.blur_mode not in ("absorbance", "intensity"):
             raise ValueError(
                 f"blur_mode: expected 'absorbance' or 'intensity', got {self.blur_mode!r}; "

@@ -14,7 +14,7 @@ from lamella.records import LamellaError
         ({"levels": ("C7", "T1")}, "levels among"),
         ({"levels": ("L1", "T12")}, "from the skull down"),
         ({"fractures": {"L5": FractureSpec()}}, "not in the phantom"),
-        ({"noise_hu": -1.0}, "noise_hu from 0"),
+        ({"noise_hu": -1.0}, "noise_hu: expected a value from 0"),
         ({"spacing_mm": 0.01}, "spacing of 0.2"),
         ({"orientation": "XYZ"}, "'RAS' or 'PIR'"),
     ],

@@ -9,6 +9,7 @@ from lamella.physics.phantoms.spine.grid import Orientation
 from lamella.physics.vertebra_population import HeightPopulation
 from lamella.physics.virtual_fracture import FractureSpec
 from lamella.records.images import LamellaError
+from lamella.records.limits import refuse_outside
 from lamella.records.spine import LEVELS
 
 DEFAULT_LEVELS = ("T11", "T12", "L1")
@@ -72,11 +73,7 @@ class SpinePhantomSpec:
 
     def __post_init__(self) -> None:
         self._check_levels()
-        for name, (low, high) in _LIMITS.items():
-            if not low <= getattr(self, name) <= high:
-                raise LamellaError(
-                    f"expected {name} from {low:g} to {high:g}, got {getattr(self, name)!r}"
-                )
+        refuse_outside(self, _LIMITS)
         if min(self.spacing) < 0.2 or max(self.spacing) > 10.0:
             raise LamellaError(f"expected a spacing of 0.2 to 10 mm, got {self.spacing_mm}")
         Orientation(code=self.orientation)

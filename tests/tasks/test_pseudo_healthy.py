@@ -1,13 +1,14 @@
 """Restored vertebrae back on the CT's grid: near ones move, far ones stay, nothing tears."""
 
+from collections.abc import Set
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lamella.prepare.spine.straight import StraightSpine, straighten
-from lamella.records import VERSE_IDS, HealthyHeights
-from lamella.tasks.pseudo_healthy import Restored, on_the_ct, restored_spine
+from lamella.records import VERSE_IDS, HealthyHeights, LamellaError, SpineLabels
+from lamella.tasks.pseudo_healthy import Restored, on_the_ct, pushed_out, restored_spine
 from spines import alike, spine, told
 
 GROWN = 6
@@ -23,7 +24,7 @@ def straight(phantom) -> StraightSpine:
     return straighten(phantom.ct, phantom.labels, phantom.bodies)
 
 
-def grown(straight: StraightSpine, level: str, healthy: HealthyHeights) -> Restored:
+def grown(straight: StraightSpine, level: str, healthy: HealthyHeights, done: Set[str]) -> Restored:
     """The body stretched by ``GROWN`` rows about its middle: a generator that needs no network."""
     inside = np.flatnonzero((straight.bodies == VERSE_IDS[level]).any(axis=(0, 2)))
     first, last = int(inside[0]), int(inside[-1])
@@ -85,7 +86,7 @@ def test_on_the_ct_s_grid_the_vertebra_is_higher_and_the_far_body_untouched(phan
 
 
 def test_a_vertebra_that_does_not_grow_leaves_the_ct_as_it_was(phantom, straight):
-    def same(spine: StraightSpine, level: str, healthy: HealthyHeights) -> Restored:
+    def same(spine: StraightSpine, level: str, healthy: HealthyHeights, done: Set[str]) -> Restored:
         still = np.zeros(spine.ids.shape[1])
         return Restored(straight=spine, shift_down_mm=still, healthy=healthy)
 
@@ -93,3 +94,34 @@ def test_a_vertebra_that_does_not_grow_leaves_the_ct_as_it_was(phantom, straight
     ct, labels = on_the_ct(restored, phantom.ct, phantom.labels)
     np.testing.assert_array_equal(ct.hu, phantom.ct.hu)
     np.testing.assert_array_equal(labels.ids, phantom.labels.ids)
+
+
+def test_what_cannot_be_drawn_stays_and_the_next_is_told_what_is_done(straight):
+    seen = {}
+
+    def some(spine: StraightSpine, level: str, healthy: HealthyHeights, done: Set[str]) -> Restored:
+        seen[level] = set(done)
+        if level == "L2":
+            raise LamellaError("nothing is drawn")
+        return grown(spine, level, healthy, done)
+
+    wanted = dict.fromkeys(("L1", "L2", "L3"), told(alike(25.0)))
+    restored = restored_spine(straight, wanted, some)
+    assert seen == {"L1": set(), "L2": {"L1"}, "L3": {"L1"}}
+    assert restored.failed == {"L2": "nothing is drawn"}
+    assert set(restored.healthy) == {"L1", "L3"}
+    before, now = (height_rows(s.bodies, "L2") for s in (straight, restored.straight))
+    assert now == pytest.approx(before, abs=1)
+
+
+def test_vertebrae_that_come_to_touch_the_border_or_leave_are_named():
+    ids = np.zeros((5, 5, 12), np.uint8)
+    for level, lowest in (("L3", 1), ("L2", 4), ("L1", 7)):
+        ids[1:4, 1:4, lowest : lowest + 2] = VERSE_IDS[level]
+    before = SpineLabels(ids=ids, affine=np.eye(4))
+    moved = np.zeros_like(ids)
+    moved[..., :-1] = ids[..., 1:]
+    assert pushed_out(before, replace(before, ids=moved)) == ("L3",)
+    assert pushed_out(before, replace(before, ids=np.roll(ids, 1, axis=2))) == ()
+    gone = np.where(ids == VERSE_IDS["L1"], 0, ids).astype(np.uint8)
+    assert pushed_out(before, replace(before, ids=gone)) == ("L1",)

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 import lamella
+import straight_spines
 from lamella.io.volume import write_volume
 from lamella.methods.healthivert.channels import GAP_ROWS, MIDDLE_ROW, Channel
 from lamella.methods.healthivert.infer import Networks
+from lamella.methods.height_references.conditional import CONDITIONAL
 from lamella.physics.virtual_fracture import FractureSpec
 from lamella.records import VERSE_IDS, ZONES, LamellaError
+from lamella.tasks.pseudo_healthy import Restored, restored_spine
 from lamella.tasks.spine import compared, measured_spine
 from lamella.zoo import spine as zoo
-from spines import Fractures, spine, told, zones
+from spines import Fractures, alike, spine, told, zones
 
 LEVELS = ("T12", "L1", "L2", "L3")
 
@@ -110,6 +113,7 @@ def _same() -> Fractures:
     [
         ({"method": "guess"}, "expected a method among"),
         ({"generate": ("T4",)}, r"expected levels among the measured T12, L1, L2, L3, got T4"),
+        ({"method": "norms", "generate": ("L1",)}, "only healthivert draws"),
     ],
 )
 def test_unknown_methods_and_levels_are_refused(wedged, options: dict, words: str):
@@ -139,6 +143,40 @@ def test_requested_levels_are_drawn_besides_the_fractured(
     )
     lamella.assess_spine(wedged.ct, wedged.labels, generate=asked)
     assert said == ([drawn] if drawn else [])
+
+
+def test_heights_in_which_a_drawing_has_no_say_are_not_told_by_it(assessed):
+    assert zoo.fusion().drawn_weight == 0.0
+    assert assessed["L1"].generated
+    assert assessed["L1"].healthy.told_by == CONDITIONAL
+
+
+def test_what_cannot_be_drawn_keeps_its_loss_and_says_so(wedged, monkeypatch):
+    def nothing(seen: np.ndarray) -> tuple[np.ndarray, ...]:
+        return np.zeros((len(seen), 4, *seen.shape[2:]), np.float32), np.zeros((len(seen), 2))
+
+    monkeypatch.setattr(zoo, "networks", lambda: Networks(sagittal=nothing))
+    found = lamella.assess_spine(wedged.ct, wedged.labels)
+    assert found["L1"].grade >= 2
+    assert not found["L1"].generated
+    assert "not drawn: expected a body of L1 to be drawn, got nothing" in found["L1"].flags
+    assert (found.pseudo_ct, found.pseudo_labels) == (None, None)
+
+
+def test_a_restored_vertebra_is_not_drawn_again_beside_the_next(monkeypatch):
+    levels = ("T12", "L1", "L2")
+    straight = straight_spines.spine(dict.fromkeys(levels, straight_spines.Block()))
+    asked = {}
+
+    def redrawn(straight, level, told, abnormal, how):
+        asked[level] = set(abnormal)
+        still = np.zeros(straight.ids.shape[1])
+        return Restored(straight=straight, shift_down_mm=still, healthy=told)
+
+    monkeypatch.setattr(zoo, "redrawn", redrawn)
+    restorer = zoo._Restorer(abnormal=dict.fromkeys(levels, alike(24.0)), tell=lambda _: None)
+    restored_spine(straight, dict.fromkeys(levels, told(alike(24.0))), restorer)
+    assert asked == {"T12": {"L1", "L2"}, "L1": {"L2"}, "L2": set()}
 
 
 def test_fusion_is_a_weighted_mean_of_logarithms():

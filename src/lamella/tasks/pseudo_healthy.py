@@ -10,14 +10,16 @@ with S the restored straight spine, ``shift`` how far the content of a row was m
 that falls from 1 near the curve to 0 at the border of the straight frame and at its ends.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import ndimage
 
+from lamella.prepare.spine.centroids import at_border, boxes
 from lamella.prepare.spine.straight import OUTSIDE_HU, MovedSpine, StraightSpine, returned
-from lamella.records import CTVolume, HealthyHeights, SpineLabels
+from lamella.records import CTVolume, HealthyHeights, LamellaError, SpineLabels
+from lamella.records.spine import LEVEL_OF
 from lamella.types import Profile, Volume
 
 UNTOLD = 255
@@ -39,8 +41,8 @@ class Restored(MovedSpine):
     healthy: HealthyHeights
 
 
-Restore = Callable[[StraightSpine, str, HealthyHeights], Restored]
-"""Restores a level in a straight spine, told what its heights should have been."""
+Restore = Callable[[StraightSpine, str, HealthyHeights, Set[str]], Restored]
+"""Restores a level in a straight spine, told its healthy heights and what is restored already."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,12 +54,14 @@ class RestoredSpine:
         before: the straight spine as it was given.
         healthy: level -> heights it was given.
         moved_mm: how far down the curve each row's content was moved, (down,).
+        failed: level -> why it could not be restored.
     """
 
     straight: StraightSpine
     before: StraightSpine
     healthy: Mapping[str, HealthyHeights]
     moved_mm: Profile
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def restored_spine(
@@ -68,16 +72,40 @@ def restored_spine(
     Args:
         straight: the spine as it is, with CT.
         wanted: level -> what its heights should have been.
-        restore: draws one.
+        restore: draws one; a level for which it raises :class:`LamellaError` stays as it is.
     """
     healthy: dict[str, HealthyHeights] = {}
+    failed: dict[str, str] = {}
     moved_mm, before = np.zeros(straight.ids.shape[1]), straight
     for level, told in wanted.items():
-        one = restore(straight, level, told)
+        try:
+            one = restore(straight, level, told, healthy.keys())
+        except LamellaError as error:
+            failed[level] = str(error)
+            continue
         healthy[level] = one.healthy
         moved_mm = one.shift_down_mm + _followed(moved_mm, one)
         straight = one.straight
-    return RestoredSpine(straight=straight, before=before, healthy=healthy, moved_mm=moved_mm)
+    return RestoredSpine(
+        straight=straight, before=before, healthy=healthy, moved_mm=moved_mm, failed=failed
+    )
+
+
+def pushed_out(before: SpineLabels, after: SpineLabels) -> tuple[str, ...]:
+    """Levels that restored vertebrae have pushed to the volume's border, or beyond.
+
+    Args:
+        before: labels as they were.
+        after: with the vertebrae restored, on the same grid.
+    """
+    was, now = (_inside(labels) for labels in (before, after))
+    return tuple(level for level in before.levels if level in was - now)
+
+
+def _inside(labels: SpineLabels) -> set[str]:
+    """Levels that do not touch the volume's border."""
+    shape = labels.ids.shape
+    return {LEVEL_OF[number] for number, box in boxes(labels.ids) if not at_border(box, shape)}
 
 
 def on_the_ct(

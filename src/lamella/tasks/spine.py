@@ -18,6 +18,7 @@ from lamella.records import (
     SpineLabels,
     Vertebra,
 )
+from lamella.tasks.spine_doubts import with_doubts
 from lamella.tasks.vertebra_height import (
     HeightReference,
     foreign_material,
@@ -28,8 +29,6 @@ from lamella.types import LevelVolume
 
 ALONE = 2
 """Fewer measured vertebrae cannot be compared with one another."""
-ONE_NEIGHBOUR = "one healthy vertebra to compare with"
-NO_NEIGHBOUR = "no healthy vertebra to compare with: level norms"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,11 +96,13 @@ def compared(spine: MeasuredSpine, reference: HeightReference) -> tuple[Vertebra
             f"expected at least two vertebrae to compare, got {len(usable)}: {reasons}"
         )
     healthy = healthy_levels(usable, reference)
-    return tuple(
-        Vertebra(level=level, refused=body.refused, flags=body.flags)
-        if body.refused is not None
-        else against(body, reference(level, usable, healthy - {level}))
-        for level, body in spine.by_level.items()
+    return with_doubts(
+        [
+            Vertebra(level=level, refused=body.refused, flags=body.flags)
+            if body.refused is not None
+            else against(body, reference(level, usable, healthy - {level}))
+            for level, body in spine.by_level.items()
+        ]
     )
 
 
@@ -112,14 +113,9 @@ def against(body: MeasuredBody, healthy: HealthyHeights, *, generated: bool = Fa
         body=body,
         healthy=healthy,
         loss=height_loss(body, healthy),
-        flags=(*body.flags, *_support(healthy)),
+        flags=body.flags,
         generated=generated,
     )
-
-
-def _support(healthy: HealthyHeights) -> tuple[str, ...]:
-    count = len(healthy.neighbours)
-    return (ONE_NEIGHBOUR,) if count == 1 else (NO_NEIGHBOUR,) if count == 0 else ()
 
 
 def _clean(

@@ -10,7 +10,7 @@ between the drawn one and its own, and its own voxels.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -43,8 +43,15 @@ from lamella.records import (
     Vertebra,
     Zones,
 )
-from lamella.tasks.pseudo_healthy import Restored, on_the_ct, restored_spine
+from lamella.tasks.pseudo_healthy import (
+    Restored,
+    RestoredSpine,
+    on_the_ct,
+    pushed_out,
+    restored_spine,
+)
 from lamella.tasks.spine import MeasuredSpine, against, compared, measured_spine
+from lamella.tasks.spine_doubts import left_out, unlikely_size
 from lamella.tasks.vertebra_height import HeightReference
 from lamella.zoo import models
 
@@ -119,15 +126,14 @@ def assess_spine(
         >>> [(one.level, one.grade) for one in spine.vertebrae]
         [('T11', 0), ('T12', 0), ('L1', 0)]
     """
-    reference = _reference(method)
+    reference = _reference(method, generate)
     tell = progress or _quiet
     ct, labels = _opened(ct, labels)
     tell("measuring vertebral bodies")
     spine = measured_spine(labels, ct)
     vertebrae = compared(spine, calibrated(reference))
-    found = SpineAssessment(
-        vertebrae=vertebrae, labels=labels, ct=ct, method=method, warnings=_warnings(ct, labels)
-    )
+    said = _warnings(ct, labels, vertebrae)
+    found = SpineAssessment(vertebrae=vertebrae, labels=labels, ct=ct, method=method, warnings=said)
     wanted = _wanted(vertebrae, generate)
     if ct is None:
         return replace(found, warnings=(*found.warnings, NO_CT))
@@ -157,17 +163,21 @@ def drawn_upon(
         for one in found.vertebrae
         if one.healthy and _fractured(one)
     }
-    restore = partial(_restore, abnormal=abnormal, tell=tell)
-    made = restored_spine(straight, {k: v for k, v in expected.items() if v}, restore)
+    restorer = _Restorer(abnormal=abnormal, tell=tell)
+    made = restored_spine(straight, {k: v for k, v in expected.items() if v}, restorer)
     tell("returning to the CT's own grid")
+    told = tuple(_told_anew(one, spine, made) for one in found.vertebrae)
+    if not made.healthy:
+        return replace(found, vertebrae=told)
     pseudo_ct, pseudo_labels = on_the_ct(made, ct, found.labels)
-    told = {level: against(spine.by_level[level], healthy, generated=True)
-            for level, healthy in made.healthy.items()}  # fmt: skip
+    beyond = pushed_out(found.labels, pseudo_labels)
+    said = f"pushed to the border of the pseudo-healthy volume: {', '.join(beyond)}"
     return replace(
         found,
-        vertebrae=tuple(told.get(one.level, one) for one in found.vertebrae),
+        vertebrae=told,
         pseudo_ct=pseudo_ct,
         pseudo_labels=pseudo_labels,
+        warnings=(*found.warnings, said) if beyond else found.warnings,
     )
 
 
@@ -206,7 +216,8 @@ def fused(told: HealthyHeights, drawn: Zones, weight: float) -> HealthyHeights:
         for zone in ZONES
     }
     whole = float(np.mean(list(heights.values())))
-    return replace(told, heights_mm=Zones(**heights, whole=whole), told_by=HEALTHIVERT)
+    told_by = HEALTHIVERT if weight else told.told_by
+    return replace(told, heights_mm=Zones(**heights, whole=whole), told_by=told_by)
 
 
 def redrawn(
@@ -232,16 +243,28 @@ def redrawn(
     return Restored(straight=made.straight, shift_down_mm=made.shift_down_mm, healthy=healthy)
 
 
-def _restore(
-    straight: StraightSpine,
-    level: str,
-    told: HealthyHeights,
-    abnormal: Mapping[str, Zones],
-    tell: Progress,
-) -> Restored:
-    tell(f"drawing {level} as it was")
-    others = {name: heights for name, heights in abnormal.items() if name != level}
-    return redrawn(straight, level, told, others, fusion())
+@dataclass(frozen=True, kw_only=True)
+class _Restorer:
+    """Draws one vertebra after the other; a restored one is no longer abnormal.
+
+    Args:
+        abnormal: levels taken to be fractured, with the heights expected of them.
+        tell: progress.
+    """
+
+    abnormal: Mapping[str, Zones]
+    tell: Progress
+
+    def __call__(
+        self, straight: StraightSpine, level: str, told: HealthyHeights, done: Set[str]
+    ) -> Restored:
+        self.tell(f"drawing {level} as it was")
+        others = {
+            name: heights
+            for name, heights in self.abnormal.items()
+            if name != level and name not in done
+        }
+        return redrawn(straight, level, told, others, fusion())
 
 
 def _spread(level: str, bodies: Any, healthy: Any, factor: float) -> HealthyHeights:
@@ -250,10 +273,15 @@ def _spread(level: str, bodies: Any, healthy: Any, factor: float) -> HealthyHeig
     return replace(told, heights_sd_mm=wider)
 
 
-def _reference(method: str) -> HeightReference:
+def _reference(method: str, asked: Sequence[str] | str | None) -> HeightReference:
     known = {HEALTHIVERT: told_by_neighbours, **REFERENCES}
     if method not in known:
         raise LamellaError(f"expected a method among {', '.join(known)}, got {method!r}")
+    if asked and method != HEALTHIVERT:
+        raise LamellaError(
+            f"expected no levels to draw with the method {method}, got some: only {HEALTHIVERT} "
+            "draws vertebrae"
+        )
     return known[method]
 
 
@@ -283,8 +311,21 @@ def _fractured(one: Vertebra) -> bool:
     return bool(one.grade)
 
 
-def _warnings(ct: CTVolume | None, labels: SpineLabels) -> tuple[str, ...]:
-    return (*(ct.warnings if ct else ()), *labels.warnings)
+def _told_anew(one: Vertebra, spine: MeasuredSpine, made: RestoredSpine) -> Vertebra:
+    if one.level in made.failed:
+        return replace(one, flags=(*one.flags, f"not drawn: {made.failed[one.level]}"))
+    if one.level not in made.healthy:
+        return one
+    told = against(spine.by_level[one.level], made.healthy[one.level], generated=True)
+    return replace(told, flags=one.flags)
+
+
+def _warnings(
+    ct: CTVolume | None, labels: SpineLabels, vertebrae: Sequence[Vertebra]
+) -> tuple[str, ...]:
+    whole = {one.level: one.body for one in vertebrae if one.body and not _fractured(one)}
+    found = (left_out(labels), unlikely_size(whole))
+    return (*(ct.warnings if ct else ()), *labels.warnings, *(each for each in found if each))
 
 
 def _quiet(_: str) -> None:

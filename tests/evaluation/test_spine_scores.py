@@ -7,7 +7,7 @@ from sklearn.metrics import f1_score
 import cohorts
 from lamella.evaluation.bootstrap import Interval
 from lamella.evaluation.spine_scores import (
-    SpinePool,
+    SpineResampling,
     difference_table,
     known,
     loss_difference,
@@ -75,7 +75,7 @@ def test_macro_f1_is_the_usual_one():
     for labels in (range(4), range(3)):
         keep = np.isin(true, labels) & np.isin(said, labels)
         expected = f1_score(true[keep], said[keep], average="macro")
-        pool = SpinePool([str(k) for k in range(keep.sum())])
+        pool = SpineResampling([str(k) for k in range(keep.sum())])
         assert pool.macro_f1s(true[keep], said[keep])[0] == pytest.approx(expected)
     assert macro_f1(np.zeros((4, 4))) == 0.0
 

@@ -182,3 +182,11 @@ def test_the_shipped_networks_of_the_spine_give_the_same_outputs_in_pytorch(name
 def test_the_networks_of_the_spine_fit_their_ten_megabytes():
     sizes = [len((files("lamella.zoo") / f"{name}.onnx").read_bytes()) for name in SPINE]
     assert sum(sizes) <= 10e6
+
+
+def test_digests_of_the_wanted_networks_alone():
+    every = models.weights_sha256()
+    assert models.weights_sha256(("shares", "bones")) == {
+        name: every[name] for name in ("bones", "shares")
+    }
+    assert models.weights_sha256(()) == {}

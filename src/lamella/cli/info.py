@@ -47,7 +47,7 @@ EXTRAS = {
     "parquet": ("pyarrow",),
     "serve": ("fastapi", "uvicorn"),
 }
-RECORDED = ("numpy", "scipy", "onnxruntime", "pillow", "tifffile", "pydicom")
+RECORDED = ("numpy", "scipy", "onnxruntime", "pillow", "tifffile", "pydicom", "nibabel")
 NOTICE = "research use only, not for diagnosis"
 
 

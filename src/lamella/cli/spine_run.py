@@ -22,7 +22,7 @@ from lamella.report.spine import spine_page
 from lamella.report.spine_case import spine_case
 from lamella.report.spine_words import notes, summary, warnings
 from lamella.zoo.models import weights_sha256
-from lamella.zoo.spine import assess_spine
+from lamella.zoo.spine import DRAWING, assess_spine
 
 CT_FILE = "pseudo_healthy_ct.nii.gz"
 LABELS_FILE = "pseudo_healthy_labels.nii.gz"
@@ -137,7 +137,7 @@ def _record(
     return RunRecord(
         command=options.command,
         versions=versions(),
-        weights_sha256=weights_sha256(),
+        weights_sha256=weights_sha256(DRAWING if found.pseudo_ct is not None else ()),
         inputs_sha256=digests,
         spacing={"labels" if found.ct is None else "CT": f"{spacing} mm"},
         timings_s=seconds | {"total": round(sum(seconds.values()), 3)},

@@ -8,7 +8,7 @@ import numpy as np
 from lamella.evaluation.bootstrap import Interval
 from lamella.evaluation.results import markdown_table
 from lamella.evaluation.spine_drawn import DrawnCase, Likeness
-from lamella.evaluation.spine_scores import SpinePool, known
+from lamella.evaluation.spine_scores import SpineResampling, known
 
 Drawings = Mapping[str, Sequence[DrawnCase]]
 """Method -> what it drew."""
@@ -66,7 +66,7 @@ def drawn_score(cases: Sequence[DrawnCase]) -> DrawnScore | None:
     made = [case for case in cases if case.refused is None]
     if not made:
         return None
-    pool = SpinePool([case.known.spine for case in made])
+    pool = SpineResampling([case.known.spine for case in made])
     errors = np.array([case.height_error_mm for case in made])
     return DrawnScore(
         vertebrae=len(cases),
@@ -105,7 +105,7 @@ def drawn_difference(
     ]
     if not pairs:
         return None
-    pool = SpinePool([case.known.spine for case, _ in pairs])
+    pool = SpineResampling([case.known.spine for case, _ in pairs])
     values = np.array([[_figures(case) for case in pair] for pair in pairs])
     dice, psnr_db, error = (pool.mean(each) for each in (values[:, 0] - values[:, 1]).T)
     return DrawnDifference(vertebrae=len(pairs), dice=dice, psnr_db=psnr_db, height_mae_mm=error)
@@ -132,7 +132,7 @@ def _figures(case: DrawnCase) -> tuple[float, float, float]:
     return case.aligned.dice, case.aligned.psnr_db, error
 
 
-def _likeness(pool: SpinePool, found: Sequence[Likeness]) -> LikenessScore:
+def _likeness(pool: SpineResampling, found: Sequence[Likeness]) -> LikenessScore:
     means = {
         name: pool.mean(np.array([getattr(each, name) for each in found]))
         for name in ("dice", "psnr_db", "ssim")

@@ -74,7 +74,7 @@ class LossDifference:
     macro_f1: Interval
 
 
-class SpinePool:
+class SpineResampling:
     """Means over vertebrae whose intervals resample spines.
 
     Args:
@@ -124,7 +124,7 @@ def loss_score(cases: Sequence[SpineCase]) -> LossScore | None:
     said = answered(cases)
     if not said:
         return None
-    pool = SpinePool([case.spine for case in said])
+    pool = SpineResampling([case.spine for case in said])
     errors = errors_pp(said)
     largest = largest_pp(said)
     true, grades = true_grades(said), said_grades(said)
@@ -154,7 +154,7 @@ def loss_difference(
     if not first:
         return None
     second = [beside[case.key] for case in first]
-    pool = SpinePool([case.spine for case in first])
+    pool = SpineResampling([case.spine for case in first])
     apart = np.abs(errors_pp(first)) - np.abs(errors_pp(second))
     true = true_grades(first)
     f1s = [pool.macro_f1s(true, said_grades(each)) for each in (first, second)]
@@ -219,7 +219,7 @@ def known(found: Interval | None, digits: int = 3, *, signed: bool = False) -> s
     return cell(found, digits, signed=signed)
 
 
-def _covered(cases: Sequence[SpineCase], pool: SpinePool) -> Interval | None:
+def _covered(cases: Sequence[SpineCase], pool: SpineResampling) -> Interval | None:
     spreads = np.array([case.rhlv_sd for case in cases])
     if not np.isfinite(spreads).any():
         return None

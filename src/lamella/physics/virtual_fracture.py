@@ -34,6 +34,7 @@ ZONE_PATTERN: Mapping[str, tuple[float, float, float]] = MappingProxyType(
 
 LARGEST_LOSS = 0.6
 OUTSIDE_HU = -1000.0
+"""What lies beyond a CT: air."""
 _SLAB_VOXELS = 400_000
 _STILL_MM = 1e-6
 

@@ -217,7 +217,7 @@ class SpineAssessment:
         pseudo_ct: CT with the requested vertebrae as they were, on the CT's own grid; None
             without a CT or when nothing was generated.
         pseudo_labels: labels of ``pseudo_ct``.
-        method: name of the reference and of its weights.
+        method: name of the reference, as :func:`lamella.assess_spine` takes it.
         warnings: sentences a reader should see beside the results.
     """
 

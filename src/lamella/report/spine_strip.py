@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from lamella.physics.virtual_fracture import OUTSIDE_HU
 from lamella.prepare.spine.centroids import centroids, indexed
 from lamella.prepare.spine.sampling import label_grid, sampled
 from lamella.records import VERSE_IDS, CTVolume, SpineAssessment, Vertebra
@@ -22,7 +23,6 @@ STEP_MM = 0.5
 ABOVE_MM = 14.0
 FRONT_MM, BEHIND_MM = 24.0, 10.0
 WINDOW_HU = (-250.0, 950.0)
-OUTSIDE_HU = -1000.0
 SMOOTH_VOXELS = 0.5
 LEAST_PX = 24
 

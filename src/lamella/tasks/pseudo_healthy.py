@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy import ndimage
 
+from lamella.physics.virtual_fracture import OUTSIDE_HU
 from lamella.prepare.spine.centroids import at_border, boxes
-from lamella.prepare.spine.straight import OUTSIDE_HU, MovedSpine, StraightSpine, returned
+from lamella.prepare.spine.straight import MovedSpine, StraightSpine, returned
 from lamella.records import CTVolume, HealthyHeights, LamellaError, SpineLabels
 from lamella.records.spine import LEVEL_OF
 from lamella.types import Profile, Volume

@@ -6,6 +6,7 @@ run by ONNX Runtime. Nothing is ever fetched.
 
 import hashlib
 import json
+from collections.abc import Collection
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -72,6 +73,11 @@ def run_session(network: onnxruntime.InferenceSession, batch: np.ndarray) -> tup
     return tuple(np.asarray(output) for output in outputs)
 
 
-def weights_sha256() -> dict[str, str]:
-    """Name -> SHA-256 of every shipped network, from the cards."""
-    return {name: str(card(name)["sha256"]) for name in names()}
+def weights_sha256(wanted: Collection[str] | None = None) -> dict[str, str]:
+    """Name -> SHA-256 of shipped networks, from the cards.
+
+    Args:
+        wanted: names; every one if None.
+    """
+    chosen = names() if wanted is None else sorted(wanted)
+    return {name: str(card(name)["sha256"]) for name in chosen}

@@ -62,6 +62,8 @@ SAGITTAL, CORONAL, ATTENTION = (
     "healthivert-coronal",
     "healthivert-classifier",
 )
+DRAWING = (SAGITTAL, CORONAL, ATTENTION)
+"""Networks that draw a vertebra."""
 NO_CT = "labels alone: no pseudo-healthy image was made"
 
 REFERENCES: Mapping[str, HeightReference] = {

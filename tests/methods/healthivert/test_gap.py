@@ -10,7 +10,6 @@ from lamella.methods.healthivert.channels import (
     GAP_ROWS,
     LAST_GAP_ROW,
     MIDDLE_ROW,
-    OUTSIDE_HU,
     SHAPE,
     Plane,
 )
@@ -26,6 +25,7 @@ from lamella.methods.healthivert.gap import (
     site_of,
     soft_body,
 )
+from lamella.physics.virtual_fracture import OUTSIDE_HU
 from lamella.records import LamellaError
 from lamella.records.spine import VERSE_IDS
 from straight_spines import DISC_MM, HU, Block, spine

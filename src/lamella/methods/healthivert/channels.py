@@ -23,7 +23,6 @@ FIRST_GAP_ROW = (SHAPE[1] - GAP_ROWS) // 2
 LAST_GAP_ROW = FIRST_GAP_ROW + GAP_ROWS - 1
 
 WINDOW_HU = (-300.0, 800.0)
-OUTSIDE_HU = -1000.0
 
 
 class Channel(IntEnum):

@@ -20,19 +20,18 @@ from lamella.methods.healthivert.channels import (
     GAP_ROWS,
     LAST_GAP_ROW,
     MIDDLE_ROW,
-    OUTSIDE_HU,
     SHAPE,
     Plane,
 )
 from lamella.methods.healthivert.sampling import along, surfaces
+from lamella.physics.vertebra_zones import RIM, SIDE
+from lamella.physics.virtual_fracture import OUTSIDE_HU
 from lamella.prepare.spine.straight import StraightSpine
 from lamella.records.images import LamellaError
 from lamella.records.spine import VERSE_IDS
 from lamella.types import LevelVolume, Profile, Solid, Volume
 
 HEADROOM = 1.15
-RIM = 0.15
-SIDE = 0.20
 EXTREME = 0.05
 SURFACE_SD = 1.0
 MARGIN = 5

@@ -15,11 +15,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from lamella.methods.healthivert.channels import MIDDLE_ROW, OUTSIDE_HU, SHAPE
+from lamella.methods.healthivert.channels import MIDDLE_ROW, SHAPE
 from lamella.methods.healthivert.gap import Site, centred, soft_body
 from lamella.methods.healthivert.paste import Content
 from lamella.methods.healthivert.sampling import columns
 from lamella.methods.healthivert.shape import drawing_of, largest, matched, source_rows
+from lamella.physics.virtual_fracture import OUTSIDE_HU
 from lamella.prepare.spine.straight import StraightSpine
 from lamella.records.vertebra import Zones
 from lamella.types import Volume

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from lamella.methods.healthivert.channels import GAP_ROWS, OUTSIDE_HU, SHAPE
+from lamella.methods.healthivert.channels import GAP_ROWS, SHAPE
 from lamella.methods.healthivert.gap import Site, layers_of
 from lamella.methods.healthivert.sampling import along, columns
 from lamella.methods.healthivert.shape import Drawing, drawing_of, largest, matched, source_rows
+from lamella.physics.virtual_fracture import OUTSIDE_HU
 from lamella.prepare.spine.straight import MovedSpine, StraightSpine
 from lamella.records.spine import VERSE_IDS
 from lamella.records.vertebra import Zones

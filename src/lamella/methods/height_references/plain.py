@@ -10,8 +10,8 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
-from lamella.physics.vertebra_population import HeightPopulation
-from lamella.records import LEVELS, ZONES, HealthyHeights, MeasuredBody, Zones
+from lamella.physics.vertebra_population import HeightPopulation, zones_of
+from lamella.records import LEVELS, ZONES, HealthyHeights, MeasuredBody
 
 SPREAD = 0.04
 """Standard deviation of a healthy vertebra's height about its neighbours', as a fraction."""
@@ -116,13 +116,8 @@ def _told(
     heights: np.ndarray, spreads: np.ndarray, told_by: str, neighbours: tuple[str, ...] = ()
 ) -> HealthyHeights:
     return HealthyHeights(
-        heights_mm=_zones(heights),
-        heights_sd_mm=_zones(spreads),
+        heights_mm=zones_of(heights),
+        heights_sd_mm=zones_of(spreads),
         told_by=told_by,
         neighbours=neighbours,
     )
-
-
-def _zones(values: np.ndarray) -> Zones:
-    named = {zone: float(value) for zone, value in zip(ZONES, values, strict=True)}
-    return Zones(**named, whole=float(np.mean(values)))

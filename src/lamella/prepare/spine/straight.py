@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lamella.physics.virtual_fracture import OUTSIDE_HU
 from lamella.prepare.spine.centroids import Box, indexed, placed
 from lamella.prepare.spine.curve import SpineCurve, curve_of, from_world, stretch
 from lamella.prepare.spine.sampling import label_grid, sampled
@@ -22,7 +23,6 @@ from lamella.records.images import LamellaError
 from lamella.records.spine import CTVolume, SpineLabels
 from lamella.types import Affine, LevelVolume, Places, Profile, Solid, Volume
 
-OUTSIDE_HU = -1000.0
 BLOCK = 250_000
 COARSE = 4
 FOLD = 0.1

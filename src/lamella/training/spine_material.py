@@ -20,8 +20,9 @@ from lamella.training.spine_scans import HEALTHY_SCANS, ScanCrops, SeriesCrops
 JUDGED_SEED = 1009
 
 PHANTOM_LICENCE = (
-    "trained on Lamella's phantoms and on virtual fractures of two CTs from a repository under "
-    "Apache-2.0; research use only"
+    "trained on Lamella's phantoms and on virtual fractures of two CTs (thorax_1p5mm, "
+    "crop_l3_1p5mm; never of abdomen_3mm, which only tests) from a repository under Apache-2.0; "
+    "research use only"
 )
 ONLY_PHANTOMS_LICENCE = "trained on Lamella's phantoms only; research use only"
 COHORT_LICENCE = (

@@ -1,8 +1,8 @@
 """How fast is a spine assessed, whole process? ``lamella evaluate spine-speed``.
 
 Two runs of ``lamella spine`` in a process of their own, files in and files out: a coarse CT of
-the abdomen, and a phantom of a whole thoracic and lumbar spine in a body-sized field, three of
-its seventeen vertebrae fractured.
+the abdomen, and a phantom of a whole thoracic and lumbar spine in a body-sized field. Three of its
+seventeen vertebrae are fractured, side by side: a neighbour that is fractured itself is drawn, too.
 """
 
 import subprocess
@@ -33,8 +33,8 @@ WHOLE = SpinePhantomSpec(
     spacing_mm=1.0,
     seed=SEED,
     fractures={
-        "T8": FractureSpec(kind="wedge", loss=0.4),
-        "T12": FractureSpec(kind="crush", loss=0.35),
+        "T12": FractureSpec(kind="wedge", loss=0.4),
+        "L1": FractureSpec(kind="crush", loss=0.35),
         "L2": FractureSpec(kind="biconcave", loss=0.4),
     },
 )

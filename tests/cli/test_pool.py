@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lamella.cli.pool import WAITING_PER_WORKER, cores, in_order
+from lamella.cli.pool import THREADS, WAITING_PER_WORKER, cores, in_order
 from lamella.records import LamellaError
 
 
@@ -42,6 +42,15 @@ def test_a_process_that_dies_is_one_sentence():
 def test_errors_of_the_work_are_the_callers():
     with pytest.raises(ValueError, match="math domain"):
         list(in_order(math.sqrt, [4, -1], 2))
+
+
+def test_processes_side_by_side_have_one_thread_each_unless_told(monkeypatch):
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    assert list(in_order(os.getenv, THREADS, 2)) == ["1"] * len(THREADS)
+    assert not set(THREADS) & set(os.environ)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert list(in_order(os.getenv, ["OMP_NUM_THREADS"], 2)) == ["3"]
 
 
 def test_there_is_a_core():

@@ -190,3 +190,10 @@ def test_digests_of_the_wanted_networks_alone():
         name: every[name] for name in ("bones", "shares")
     }
     assert models.weights_sha256(()) == {}
+
+
+@pytest.mark.parametrize(("said", "threads"), [("1", 1), ("3", 3), ("", 0), ("many", 0)])
+def test_threads_are_as_many_as_the_environment_says(monkeypatch, said: str, threads: int):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    opened = models.opened((files("lamella.zoo") / "bones.onnx").read_bytes())
+    assert opened.get_session_options().intra_op_num_threads == threads

@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 
 WAITING_PER_WORKER = 2
 MOST_BY_DEFAULT = 8
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def cores() -> int:
@@ -70,7 +71,7 @@ def _windowed(
     window: int,
 ) -> Iterator[Result]:
     first = list(islice(items, window))
-    with _born_deaf_to_ctrl_c():
+    with _born_deaf_to_ctrl_c(), _born_with_one_thread():
         waiting: deque[Future[Result]] = deque(pool.submit(work, item) for item in first)
     while waiting:
         result = waiting.popleft().result()
@@ -93,6 +94,21 @@ def _born_deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _born_with_one_thread() -> Iterator[None]:
+    """Processes started inside use one thread each, unless the user has said how many.
+
+    Libraries take every core otherwise, and threads of processes side by side wait for one another.
+    """
+    unsaid = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unsaid, "1"))
+    try:
+        yield
+    finally:
+        for name in unsaid:
+            os.environ.pop(name, None)
 
 
 def _ignore_ctrl_c() -> None:

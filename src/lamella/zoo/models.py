@@ -6,6 +6,7 @@ run by ONNX Runtime. Nothing is ever fetched.
 
 import hashlib
 import json
+import os
 from collections.abc import Collection
 from functools import lru_cache
 from importlib.resources import files
@@ -54,8 +55,10 @@ def session(name: str) -> onnxruntime.InferenceSession:
 
 
 def opened(weights: bytes) -> onnxruntime.InferenceSession:
-    """An ONNX network ready to run on the CPU."""
+    """An ONNX network ready to run on the CPU, on as many threads as ``OMP_NUM_THREADS`` says."""
     options = onnxruntime.SessionOptions()
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    options.intra_op_num_threads = int(said) if said.isdigit() else 0
     options.log_severity_level = 3
     # Idle threads that spin would take the cores from the linear algebra that follows.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -151,8 +151,14 @@ def _nearness(visit: JointVisit, name: str, spacing_mm: float) -> Image:
 
 
 def _local_mean(values: Image, region: Mask, sigma_px: float) -> Image:
-    """Gaussian mean over the region's pixels alone; 0 outside of it."""
-    known = region.astype(np.float32)
-    total = ndimage.gaussian_filter(values * known, sigma_px, mode="constant")
-    weight = ndimage.gaussian_filter(known, sigma_px, mode="constant")
-    return np.asarray(known * total / np.maximum(weight, 1e-6), np.float32)
+    """Gaussian mean over the region's pixels alone; 0 outside of it.
+
+    Only the box around the region is worked on: beyond it there is nothing to add.
+    """
+    mean = np.zeros(region.shape, np.float32)
+    for box in ndimage.find_objects(region.astype(np.uint8)):
+        known = region[box].astype(np.float32)
+        total = ndimage.gaussian_filter(values[box] * known, sigma_px, mode="constant")
+        weight = ndimage.gaussian_filter(known, sigma_px, mode="constant")
+        mean[box] = known * total / np.maximum(weight, 1e-6)
+    return mean

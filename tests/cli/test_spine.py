@@ -14,9 +14,10 @@ from assessed_spines import assessed, phantoms
 from lamella.cli import spine_run
 from lamella.cli.console import UsageError
 from lamella.cli.spine import SpineOptions, level_names
+from lamella.io.label_schemes import SCHEMES
 from lamella.io.nifti import write_nifti
 from lamella.io.volume import write_volume
-from lamella.records import CTVolume
+from lamella.records import VERSE_IDS, CTVolume
 
 LEVELS = ("T11", "T12", "L1", "L2")
 PERSON = "zbigniewska"
@@ -79,6 +80,23 @@ def test_the_page_the_table_and_the_shell_say_the_same(lamella, spine_files, tmp
         if int(row["grade"]):
             assert f"{level} {row['kind']} fracture, grade {row['grade']}: RHLV" in ran.out
     assert rows_of(out)["L1"]["grade"] in ("1", "2", "3")
+
+
+def test_one_file_per_vertebra_as_a_shell_lists_them(lamella, tmp_path):
+    phantom, _ = phantoms(LEVELS)
+    names = []
+    for level in LEVELS:
+        names.append(tmp_path / f"vertebrae_{level}.nii.gz")
+        mask = (phantom.labels.ids == VERSE_IDS[level]).astype(np.uint8)
+        write_nifti(names[-1], mask, phantom.labels.affine)
+    ran = lamella("spine", "--labels", *names, "--method", "norms", "-o", tmp_path / "out")
+    assert (ran.code, ran.err) == (0, "")
+    assert list(rows_of(tmp_path / "out")) == list(LEVELS)
+
+
+def test_every_label_scheme_is_named_in_the_help(lamella):
+    told = " ".join(lamella("spine", "--help").out.replace("│", " ").split())
+    assert all(re.search(rf"\b{name}\b(?!-)", told) for name in SCHEMES)
 
 
 def test_nothing_says_whose_it_is(lamella, spine_files, tmp_path):
@@ -170,6 +188,15 @@ BAD_USAGE = [
     (["ct.nii.gz", "--labels", "seg.nii.gz", "--all", "--levels", "L1", "-o", "out"], "not both"),
     (["--labels", "gone.nii.gz", "-o", "out"], "gone.nii.gz: found no such file"),
     (["gone.nii.gz", "--labels", "seg.nii.gz", "-o", "out"], "gone.nii.gz: found no such file"),
+    (
+        ["--labels", "seg.nii.gz", "ct.nii.gz", "-o", "out"],
+        "got seg.nii.gz, ct.nii.gz: give the CT",
+    ),
+    (
+        ["--labels", "L1.nii", "L2.nii", "ct.nii.gz", "-o", "out"],
+        "got ct.nii.gz: give the CT first",
+    ),
+    (["--labels", "-o", "out"], "expected label files, got none"),
     (["--labels", "text.txt", "-o", "out"], "text.txt: expected"),
     (["--labels", "seg.nii.gz", "--label-scheme", "magic", "-o", "out"], "got 'magic'"),
     (["--labels", "seg.nii.gz", "--method", "magic", "-o", "out"], "got 'magic'"),

@@ -102,6 +102,18 @@ def test_copies_of_files_are_left_out(folder):
     np.testing.assert_array_equal(series.volume.values, volumes.hounsfield().clip(-1024))
 
 
+def test_of_two_that_claim_to_be_one_image_the_first_by_name_counts(folder):
+    """Files are taken in the order of their names, whatever a later one holds."""
+    other = volumes.series()[5]
+    other.RescaleIntercept = 0
+    for name in ("AA.dcm", "ZZ.dcm"):
+        pydicom.dcmwrite(folder / name, other, enforce_file_format=True)
+        values = read_series(folder).volume.values[:, :, 5]
+        expected = volumes.hounsfield().clip(-1024)[:, :, 5] + (1024 if name == "AA.dcm" else 0)
+        np.testing.assert_array_equal(values, expected)
+        (folder / name).unlink()
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

@@ -58,6 +58,17 @@ def test_cts_pass(values):
     refuse_not_hounsfield(values)
 
 
+@pytest.mark.parametrize("noise_hu", [0.0, 12.0, 30.0, 60.0])
+@pytest.mark.parametrize("shift", [1000, 1024])
+def test_noise_below_zero_does_not_hide_a_shifted_ct(noise_hu, shift):
+    noise = np.random.default_rng(5).normal(0.0, noise_hu, HU.shape)
+    shifted = np.rint(HU + shift + noise).astype(np.int16)
+    assert shifted.min() < 0
+    with pytest.raises(LamellaError, match="unsigned values like HU"):
+        refuse_not_hounsfield(shifted)
+    refuse_not_hounsfield(shifted - np.int16(shift))
+
+
 def test_missing_values_are_counted():
     holed = HU.copy()
     holed[3, 4, 5:8] = np.nan
@@ -72,6 +83,7 @@ def test_the_spread_of_a_known_volume():
     values[0, 0, 9] = 900
     spread = spread_of(values)
     assert (spread.lowest, spread.highest, spread.whole) == (-1000.0, 900.0, True)
+    assert spread.low == -1000.0
     assert spread.soft_share == pytest.approx(0.599)
     assert spread.commonest == pytest.approx(50, abs=5)
     assert spread.flat_share == pytest.approx(539 / 540)

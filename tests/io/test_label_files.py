@@ -1,5 +1,7 @@
 """Labels as programs write them: one volume, one file per vertebra, with organs, with a scheme."""
 
+import tracemalloc
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -67,6 +69,38 @@ def test_vertebrae_that_overlap_are_told(per_vertebra):
     assert labels.warnings == ("vertebrae overlap in 52 voxels: the upper one keeps them",)
 
 
+def test_the_upper_vertebra_keeps_the_overlap_in_whatever_order_files_come(tmp_path):
+    """T10 sorts before T9: files come by name, vertebrae from the skull down."""
+    masks = {"T9": slice(0, 20), "T10": slice(10, 30), "T11": slice(15, 40)}
+    for level, rows in masks.items():
+        values = np.zeros((8, 8, 40), np.uint8)
+        values[2:6, 2:6, rows] = 1
+        saved(tmp_path / f"{level}.nii.gz", values, np.diag([1.0, 1.0, -1.0, 1.0]))
+    labels = read_labels(tmp_path)
+    expected = np.repeat([16, 17, 18], [20, 10, 10])
+    np.testing.assert_array_equal(labels.ids[3, 3], expected)
+    assert labels.warnings == (
+        f"vertebrae overlap in {16 * (10 + 15)} voxels: the upper one keeps them",
+    )
+
+
+def test_memory_holds_one_file_at_a_time(tmp_path):
+    """Ten vertebrae need hardly more than two."""
+    names, peaks = [f"T{number}.nii.gz" for number in range(1, 11)], []
+    for place, name in enumerate(names):
+        values = np.zeros((64, 64, 60), np.float32)
+        values[20:40, 20:40, 6 * place : 6 * place + 4] = 1.0
+        saved(tmp_path / name, values, np.diag([1.0, 1.0, -5.0, 1.0]))
+    read_labels(tmp_path)
+    for count in (2, 10):
+        tracemalloc.start()
+        labels = read_labels([tmp_path / name for name in names[:count]])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(labels.levels) == count
+    assert peaks[1] < 1.3 * peaks[0]
+
+
 def test_files_that_do_not_fit_together_are_refused(per_vertebra):
     saved(per_vertebra / "vertebrae_T11.nii.gz", volumes.ids()[:, :, :40])
     with pytest.raises(LamellaError, match=r"T11.nii.gz: expected all vertebrae on one grid"):
@@ -107,6 +141,7 @@ def test_a_given_scheme_that_runs_upwards_is_told(tmp_path):
         (volumes.ids() + np.float32(0.5), "expected whole label numbers"),
         (np.where(volumes.ids() > 0, np.nan, 0.0), "expected whole label numbers"),
         (np.zeros(volumes.SHAPE, np.uint8), "the labels are empty"),
+        ((volumes.ids() > 0).astype(np.uint8), "got a mask of the whole spine"),
     ],
 )
 def test_what_is_no_label_map_is_refused(tmp_path, values, match):

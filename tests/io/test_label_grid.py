@@ -54,6 +54,65 @@ def test_a_crop_returns_to_its_place():
     assert moved.warnings == (TURNED,)
 
 
+def cropped(part, bodies=None):
+    """Labels of a part of the volume, in their place."""
+    affine = volumes.affine()
+    affine[:3, 3] += affine[:3, :3] @ [side.start or 0 for side in part]
+    return SpineLabels(ids=volumes.ids()[part], affine=affine, bodies=bodies)
+
+
+WHOLE = slice(None)
+
+
+@pytest.mark.parametrize(
+    ("part", "cut"),
+    [
+        ((WHOLE, WHOLE, slice(0, 50)), ("T12",)),
+        ((WHOLE, WHOLE, slice(12, None)), ("L2",)),
+        ((WHOLE, WHOLE, slice(12, 50)), ("T12", "L2")),
+        ((WHOLE, slice(0, 14), WHOLE), ("T12", "L1", "L2")),
+        ((WHOLE, WHOLE, slice(6, 58)), ()),
+    ],
+    ids=["above", "below", "both", "behind", "with a margin"],
+)
+def test_what_the_border_of_the_label_file_cuts_is_told_on_the_ct_s_grid(part, cut):
+    assert on_grid(cropped(part), volumes.ct()).cut == cut
+
+
+def test_what_was_known_to_be_cut_stays_so():
+    labels = replace(cropped((WHOLE, WHOLE, slice(0, 50))), cut=("L2",))
+    assert on_grid(labels, volumes.ct()).cut == ("T12", "L2")
+
+
+def vertebra_with_process(size_mm):
+    """A body of 40 mm with a process behind it that reaches 20 mm further up."""
+    ids = np.zeros((40, 90, 80), np.uint8)
+    ids[5:35, 45:85, 20:50] = 20
+    ids[18:22, 5:45, 30:40] = 20
+    ids[18:22, 5:15, 30 : 50 + size_mm] = 20
+    return ids
+
+
+def test_a_process_that_leaves_the_label_file_cuts_no_body():
+    hu = np.full((40, 90, 100), 200, np.int16)
+    ct = CTVolume(hu=hu, affine=np.diag([1.0, 1.0, 1.0, 1.0]))
+    ids = vertebra_with_process(20)
+    for top, cut in ((60, ()), (45, ("L1",))):
+        labels = SpineLabels(ids=ids[:, :, :top], affine=np.eye(4))
+        assert on_grid(labels, ct).cut == cut
+
+
+def test_bodies_that_are_known_decide():
+    hu = np.full((40, 90, 100), 200, np.int16)
+    ids = vertebra_with_process(20)[:, :86, :60]
+    bodies = np.zeros(ids.shape, bool)
+    for stop, cut in ((85, ()), (86, ("L1",))):
+        bodies[5:35, 45:stop, 20:50] = True
+        ids[5:35, 45:stop, 20:50] = 20
+        labels = SpineLabels(ids=ids.copy(), affine=np.eye(4), bodies=bodies.copy())
+        assert on_grid(labels, CTVolume(hu=hu, affine=np.eye(4))).cut == cut
+
+
 def test_another_spacing_is_resampled_with_a_warning():
     """On a grid twice as fine, 2 x 2 x 2 voxels hold each number; half a voxel is minded."""
     fine = volumes.ids().repeat(2, 0).repeat(2, 1).repeat(2, 2)

@@ -113,12 +113,19 @@ def test_one_vertebra_alone_tells_no_order(number):
         ([16, 17, 18, 99], "got 16, 17, 18, 99"),
         ([1, 2], "as the body mask"),
         ([49, 42, 50], "as the body mask"),
+        ([1], "got a mask of the whole spine .* number each vertebra"),
         (list(range(60, 100)), "got 40 numbers from 60 to 99"),
     ],
 )
 def test_numbers_that_no_scheme_explains_are_refused(numbers, match):
     with pytest.raises(LamellaError, match=match):
         recognised(numbers)
+
+
+def test_a_mask_of_the_whole_spine_is_never_taken_for_an_atlas():
+    with pytest.raises(LamellaError) as refusal:
+        recognised([1])
+    assert "--label-scheme" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

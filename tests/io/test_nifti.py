@@ -53,7 +53,9 @@ def test_a_sheared_grid_keeps_its_sform_and_gets_no_wrong_qform(tmp_path):
     sheared = volumes.affine()
     sheared[1, 2] = 0.4
     write_nifti(tmp_path / "a.nii", volumes.ids(), sheared)
-    assert nib.load(tmp_path / "a.nii").header.get_qform(coded=True)[0] is None
+    header = nib.load(tmp_path / "a.nii").header
+    assert header.get_qform(coded=True)[0] is None
+    assert header.get_zooms() == pytest.approx((2.0, 2.0, np.hypot(2.0, 0.4)))
     np.testing.assert_allclose(read_nifti(tmp_path / "a.nii").affine, sheared, atol=1e-4)
 
 

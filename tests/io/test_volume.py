@@ -9,7 +9,7 @@ import pytest
 import volumes
 from lamella import io
 from lamella.io.volume import read_ct, read_labels, write_volume
-from lamella.records import CTVolume, LamellaError
+from lamella.records import CTVolume, LamellaError, SpineLabels
 
 
 def saved(path, values, affine=None):
@@ -45,14 +45,22 @@ def test_write_then_read_is_identity(tmp_path):
         np.testing.assert_allclose(record.affine, volumes.affine(), atol=1e-4)
 
 
-def test_floats_are_rounded_clipped_and_filled(tmp_path):
+def test_floats_are_rounded_and_clipped(tmp_path):
     hu = volumes.hounsfield().astype(np.float32) + np.float32(0.4)
-    hu[0, 0, :3] = (np.nan, 1e6, -1e6)
+    hu[0, 0, :3] = (-2.6, 1e6, -1e6)
     write_volume(CTVolume(hu=hu, affine=volumes.affine()), tmp_path / "a.nii")
     stored = np.asanyarray(nib.load(tmp_path / "a.nii").dataobj)
     assert stored.dtype == np.int16
-    assert stored[0, 0, :3].tolist() == [-1024, 32767, -32768]
+    assert stored[0, 0, :3].tolist() == [-3, 32767, -32768]
     np.testing.assert_array_equal(stored[1:], volumes.hounsfield()[1:])
+
+
+def test_labels_of_another_integer_type_are_written_as_uint8(tmp_path):
+    labels = SpineLabels(ids=volumes.ids().astype(np.int64), affine=volumes.affine())
+    write_volume(labels, tmp_path / "a.nii")
+    stored = nib.load(tmp_path / "a.nii").dataobj
+    assert stored.dtype == np.uint8
+    np.testing.assert_array_equal(stored, volumes.ids())
 
 
 @pytest.mark.parametrize("record", [volumes.ct(), volumes.labels()], ids=["ct", "labels"])

@@ -22,7 +22,8 @@ class SpineOptions:
     """What ``lamella spine`` was asked to do, beside its CT.
 
     Args:
-        labels: file of labels, or one file per vertebra, or a folder of such.
+        labels: file of labels, or one file per vertebra, or a folder of such; the words up to
+            the next option are files of it, so that a CT comes before.
         out: folder for the results.
         bodies: mask of the vertebral bodies, or None: they are found in the labels.
         label_scheme: numbers of the labels, or None: recognised.
@@ -36,6 +37,7 @@ class SpineOptions:
     labels: Annotated[
         tuple[Path, ...],
         Parameter(
+            consume_multiple=True,
             negative=(),
             help="Labelled vertebrae: NIfTI, NRRD, MetaImage, DICOM SEG, or a file per vertebra.",
         ),
@@ -48,7 +50,11 @@ class SpineOptions:
         Path | None, Parameter(help="Mask of the vertebral bodies. Otherwise found in the labels.")
     ] = None
     label_scheme: Annotated[
-        str | None, Parameter(help="verse or totalsegmentator; otherwise recognised.")
+        str | None,
+        Parameter(
+            help="verse, totalsegmentator, totalsegmentator-v1 or totalspineseg; otherwise "
+            "recognised, but for the last."
+        ),
     ] = None
     method: Annotated[
         str, Parameter(help="How healthy heights are told; a wrong name lists all.")
@@ -146,6 +152,21 @@ def _refuse_usage(ct: Path | None, options: SpineOptions) -> None:
         raise UsageError("a pseudo-healthy image needs a CT: name it before --labels")
     if options.levels is not None:
         level_names(options.levels)
+    if ct is None:
+        _refuse_ct_among(options.labels)
+
+
+def _refuse_ct_among(labels: tuple[Path, ...]) -> None:
+    """Several files after ``--labels`` are one per vertebra: what names no level may be the CT."""
+    from lamella.io.boundary import printable_name
+    from lamella.io.label_schemes import level_in
+
+    unnamed = [printable_name(path) for path in labels if level_in(path.name) is None]
+    if len(labels) > 1 and unnamed:
+        raise UsageError(
+            "expected files named after their levels, as vertebrae_T12.nii.gz, when --labels takes "
+            f"several, got {', '.join(unnamed)}: give the CT first, before --labels"
+        )
 
 
 def _say(options: SpineOptions, found: Assessed) -> None:

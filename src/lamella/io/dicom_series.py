@@ -129,8 +129,10 @@ def _kind(facts: SliceFacts) -> str:
 
 
 def _without_copies(slices: Sequence[_Slice]) -> tuple[list[_Slice], tuple[str, ...]]:
-    """One file per image: the same instance may lie there twice."""
-    firsts = {each.facts.instance or str(place): each for place, each in enumerate(slices)}
+    """One file per image, the first by name: the same instance may lie there twice."""
+    firsts: dict[str, _Slice] = {}
+    for place, each in enumerate(slices):
+        firsts.setdefault(each.facts.instance or str(place), each)
     count = len(slices) - len(firsts)
     note = f"{count} files that repeat an image were left out"
     return list(firsts.values()), (note,) if count else ()

@@ -25,6 +25,8 @@ FLAT_SHARE = 0.7
 WATER_PER_CM = (0.15, 0.27)
 DENSEST = 3.5  # times water, bone and teeth stay below
 WATER_PLUS_1024 = (850.0, 1250.0)
+LOW_QUANTILE = 0.01
+AIR_PLUS_1024 = -150.0  # at a noise of 75 a hundredth of the air at 24 lies below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,7 @@ class ValueSpread:
 
     Args:
         lowest, highest: of the sample.
+        low: the hundredth part of the sample lies below it.
         whole: whether all are integers.
         commonest: most frequent value above the lowest tenth of the range.
         soft_share: fraction within ``SOFT_HU``.
@@ -40,6 +43,7 @@ class ValueSpread:
     """
 
     lowest: float
+    low: float
     highest: float
     whole: bool
     commonest: float
@@ -101,7 +105,7 @@ LOOKALIKES = (
     ),
     Lookalike(
         when=lambda spread: (
-            spread.lowest >= 0
+            spread.low > AIR_PLUS_1024
             and spread.highest > WATER_PLUS_1024[1]
             and WATER_PLUS_1024[0] <= spread.commonest <= WATER_PLUS_1024[1]
         ),
@@ -157,6 +161,7 @@ def spread_of(values: NDArray[Any]) -> ValueSpread:
     low, high = float(sample.min()), float(sample.max())
     return ValueSpread(
         lowest=low,
+        low=float(np.quantile(sample, LOW_QUANTILE)),
         highest=high,
         whole=bool((sample == np.rint(sample)).all()),
         commonest=_commonest(sample, low, high),

@@ -35,11 +35,13 @@ from lamella.io.metaimage import SUFFIXES as ITK_SUFFIXES
 from lamella.io.nifti import SUFFIXES as NIFTI_SUFFIXES
 from lamella.io.raw_volume import RawVolume
 from lamella.io.volume_file import read_raw, starts_as_dicom
-from lamella.records import LEVELS, VERSE_IDS, LamellaError, SpineLabels
-from lamella.types import LevelVolume
+from lamella.records import LEVEL_OF, LEVELS, VERSE_IDS, LamellaError, SpineLabels
+from lamella.types import Affine, LevelVolume
 
 LARGEST_NUMBER = 65535
 PER_VERTEBRA = "one file per vertebra"
+RANKS = np.array([LEVELS.index(LEVEL_OF[n]) if n in LEVEL_OF else len(LEVELS) for n in range(256)])
+"""Place along the spine of each number; 0 lies below all."""
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -113,7 +115,7 @@ def _of_file(path: Path, scheme: LabelScheme | None) -> SpineLabels:
             raise LamellaError("the labels are empty: give a segmentation of the spine")
         level = level_in(path.name)
         if level is not None and scheme is None and numbers.max() == 1:
-            return _of_levels({level: read})
+            return _of_one(level, read)
         return _of_numbers(read, numbers, scheme)
 
 
@@ -155,38 +157,81 @@ def _of_segments(read: _Numbers, segments: Segments) -> SpineLabels:
 
 
 def _of_files(paths: Sequence[Path]) -> SpineLabels:
-    """One binary file per vertebra, all on one grid."""
-    levels: dict[str, _Numbers] = {}
-    for path in sorted(paths):
+    """One binary file per vertebra, all on one grid; read, laid in and forgotten one by one."""
+    levels = _levels_of(sorted(paths))
+    joined: _Joined | None = None
+    for level, path in levels.items():
+        read = _numbers_of(path)
+        joined = joined or _Joined.on_grid_of(read)
+        joined.lay_in(level, read)
+    assert joined is not None
+    return joined.labels()
+
+
+def _of_one(level: str, read: _Numbers) -> SpineLabels:
+    joined = _Joined.on_grid_of(read)
+    joined.lay_in(level, read)
+    return joined.labels()
+
+
+def _levels_of(paths: Sequence[Path]) -> dict[str, Path]:
+    levels: dict[str, Path] = {}
+    for path in paths:
         level = level_in(path.name)
         with named(printable_name(path)):
             if level is None:
                 raise LamellaError("expected a level in the name, as in vertebrae_T12.nii.gz")
             if level in levels:
                 raise LamellaError(f"expected one file per vertebra, got two of {level}")
-        levels[level] = _numbers_of(path)
-    return _of_levels(levels)
+        levels[level] = path
+    return levels
 
 
-def _of_levels(levels: dict[str, _Numbers]) -> SpineLabels:
-    first = next(iter(levels.values())).volume
-    grid = Grid.of(first.values, first.affine)
-    ids: LevelVolume = np.zeros(first.values.shape, np.uint8, order="F")
-    overlapping = 0
-    for level in sorted(levels, key=LEVELS.index):
-        inside = _binary(levels[level], grid)
-        overlapping += int(np.count_nonzero(ids[inside]))
-        ids[inside & (ids == 0)] = VERSE_IDS[level]
-    if not ids.any():
-        raise LamellaError("the labels are empty: give a segmentation of the spine")
-    note = f"vertebrae overlap in {overlapping} voxels: the upper one keeps them"
-    return SpineLabels(
-        ids=ids,
-        affine=first.affine,
-        scheme=PER_VERTEBRA,
-        source=next(iter(levels.values())).source,
-        warnings=(*first.warnings, *((note,) if overlapping else ())),
-    )
+@dataclass(kw_only=True, eq=False)
+class _Joined:
+    """Vertebrae of a file each in one volume; where two overlap, the upper one has the voxel."""
+
+    ids: LevelVolume
+    affine: Affine
+    source: str
+    warnings: tuple[str, ...]
+    overlapping: int = 0
+
+    @classmethod
+    def on_grid_of(cls, first: _Numbers) -> _Joined:
+        """Nothing yet, on the grid of a first file."""
+        volume = first.volume
+        return cls(
+            ids=np.zeros(volume.values.shape, np.uint8, order="F"),
+            affine=volume.affine,
+            source=first.source,
+            warnings=volume.warnings,
+        )
+
+    def lay_in(self, level: str, read: _Numbers) -> None:
+        """Add one vertebra, in any order."""
+        inside = _binary(read, Grid.of(self.ids, self.affine))
+        there = self.ids[inside]
+        self.overlapping += int(np.count_nonzero(there))
+        yields = RANKS[there] > LEVELS.index(level)
+        self.ids[inside] = np.where(yields, np.uint8(VERSE_IDS[level]), there)
+
+    def labels(self) -> SpineLabels:
+        """What was laid in.
+
+        Raises:
+            LamellaError: all files were empty.
+        """
+        if not self.ids.any():
+            raise LamellaError("the labels are empty: give a segmentation of the spine")
+        note = f"vertebrae overlap in {self.overlapping} voxels: the upper one keeps them"
+        return SpineLabels(
+            ids=self.ids,
+            affine=self.affine,
+            scheme=PER_VERTEBRA,
+            source=self.source,
+            warnings=(*self.warnings, *((note,) if self.overlapping else ())),
+        )
 
 
 def _binary(read: _Numbers, grid: Grid) -> NDArray[np.bool_]:

@@ -3,6 +3,11 @@
 ``ids_ct[x] = ids[round(A_labels^-1 A_ct x)]``: every voxel of the CT takes the number at its own
 place in the world, 0 outside the labels. Worked off inside the labels' bounding box only. Labels
 that do not lie in the CT, or not on bone, belong to another scan and are refused.
+
+The border of the label file is lost on the way, and a body that it cuts would look low. Such
+levels are named in :attr:`lamella.records.SpineLabels.cut`. Processes may leave the file: of a
+whole vertebra the foremost ``BODY_SHARE`` counts, in front of articular, transverse and spinous
+processes; a label of less than ``PROCESSES_MM`` front to back has none and counts entirely.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lamella.io.label_schemes import boxes_of
-from lamella.records import CTVolume, LamellaError, SpineLabels
+from lamella.records import LEVEL_OF, LEVELS, CTVolume, LamellaError, SpineLabels
 from lamella.records.spine import spacing_of
 from lamella.types import Affine, Solid
 
@@ -25,6 +30,8 @@ TURNED_TOLERANCE = 1e-3
 INSIDE_SHARE = 0.98
 NOT_BONE_HU = 0.0
 FAINT_BONE_HU = 80.0
+BODY_SHARE = 0.5
+PROCESSES_MM = 50.0
 
 Box = tuple[slice, slice, slice]
 
@@ -53,6 +60,9 @@ def on_grid(labels: SpineLabels, ct: CTVolume) -> SpineLabels:
     Args:
         labels: on any grid.
         ct: of the same person in the same position.
+
+    Returns:
+        Labels whose ``cut`` names the levels that their old grid's border cut.
 
     Raises:
         LamellaError: the labels lie outside the CT, or not on bone.
@@ -107,9 +117,33 @@ def _moved(labels: SpineLabels, grid: Grid) -> SpineLabels:
     bodies: Solid | None = None
     if labels.bodies is not None:
         bodies = resampled(labels.bodies, labels.affine, grid).astype(bool)
-    moved = replace(labels, ids=ids, affine=grid.affine, bodies=bodies)
+    moved = replace(labels, ids=ids, affine=grid.affine, bodies=bodies, cut=_cut_levels(labels))
     warnings = (_about_grid(labels, grid), *_about_loss(labels, moved, inside))
     return replace(moved, warnings=(*labels.warnings, *warnings))
+
+
+def _cut_levels(labels: SpineLabels) -> tuple[str, ...]:
+    """Levels named before, and those whose body touches the border of the labels' grid."""
+    known = labels.ids if labels.bodies is None else labels.ids * labels.bodies
+    cut = set(labels.cut)
+    for number, box in enumerate(boxes_of(known), 1):
+        if box is not None and _touches(box, known.shape):
+            places = np.argwhere(known[box] == number) + [side.start for side in box]
+            front = places[_in_front(places @ labels.affine[1, :3])]
+            if ((front == 0) | (front == np.array(known.shape) - 1)).any():
+                cut.add(LEVEL_OF[number])
+    return tuple(level for level in LEVELS if level in cut)
+
+
+def _touches(box: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
+    return any(side.start == 0 or side.stop == n for side, n in zip(box, shape, strict=True))
+
+
+def _in_front(anterior_mm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which voxels of a label may be body, by how far in front they lie."""
+    depth_mm = float(np.ptp(anterior_mm))
+    share = BODY_SHARE if depth_mm > PROCESSES_MM else 1.0
+    return anterior_mm >= anterior_mm.max() - share * depth_mm
 
 
 def _about_grid(labels: SpineLabels, grid: Grid) -> str:

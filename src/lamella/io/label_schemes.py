@@ -34,6 +34,7 @@ CERVICAL_UPWARDS = tuple(f"C{n}" for n in range(7, 0, -1))
 SUBREGIONS = frozenset(range(41, 51))
 CORPUS = frozenset((49, 50))
 BODY_AND_DISCS = frozenset((1, 2))
+BINARY = frozenset((1,))
 LEVEL_NAME = re.compile(r"(?<![A-Za-z0-9])(C[1-7]|T1[0-3]|T[1-9]|L[1-6]|S1)(?![A-Za-z0-9])", re.I)
 ORDINALS = (
     *("first", "second", "third", "fourth", "fifth", "sixth"),
@@ -161,8 +162,10 @@ def recognised_scheme(parts: Mapping[int, LabelledPart]) -> LabelScheme:
     """The one scheme that explains what numbers occur and where.
 
     Raises:
-        LamellaError: none does, several do, or a single vertebra tells no order.
+        LamellaError: none does, several do, a single vertebra tells no order, or the file is a
+            mask of the whole spine or of parts of vertebrae.
     """
+    _refuse_spine_mask(parts)
     fitting = [scheme for scheme in SCHEMES.values() if scheme.recognised and fits(scheme, parts)]
     _refuse_body_mask(parts, any(scheme.name == "totalsegmentator" for scheme in fitting))
     most = max((_levels_in(scheme, parts) for scheme in fitting), default=0)
@@ -177,6 +180,16 @@ def recognised_scheme(parts: Mapping[int, LabelledPart]) -> LabelScheme:
         f"expected numbers that name vertebrae in one way, got {shown}: say which scheme it is "
         f"(--label-scheme {choices})"
     )
+
+
+def _refuse_spine_mask(parts: Mapping[int, LabelledPart]) -> None:
+    """A lone 1 says where bone is: in any scheme it would make the whole spine one vertebra."""
+    if parts.keys() == BINARY:
+        raise LamellaError(
+            "expected one number per vertebra, got a mask of the whole spine (1 everywhere): "
+            "number each vertebra, or name the file of a single one after its level, as in "
+            "vertebrae_T12.nii.gz"
+        )
 
 
 def _refuse_body_mask(parts: Mapping[int, LabelledPart], are_vertebrae: bool) -> None:

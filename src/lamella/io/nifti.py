@@ -21,6 +21,7 @@ from lamella.io.boundary import quiet_libraries
 from lamella.io.raw_volume import DAMAGED, RawVolume, refuse_voxels, rescaled
 from lamella.io.write import atomically
 from lamella.records import LamellaError
+from lamella.records.spine import spacing_of
 from lamella.types import Affine
 
 SUFFIXES = (".nii", ".nii.gz")
@@ -137,6 +138,7 @@ def _header(values: NDArray[Any], affine: Affine, description: str) -> Any:
     header: Any = nib.Nifti1Header()  # type: ignore[no-untyped-call]
     header.set_data_dtype(values.dtype)
     header.set_data_shape(values.shape)
+    header.set_zooms(spacing_of(affine))  # a qform sets them too; a sheared grid has none
     header.set_sform(affine, SCANNER)
     try:
         header.set_qform(affine, SCANNER, strip_shears=False)

@@ -69,7 +69,7 @@ def write_volume(
     """Write a CT as int16 or labels as uint8 (VerSe numbers), NIfTI, with sform and qform.
 
     Args:
-        volume: HU are rounded; NaN becomes air.
+        volume: HU are rounded, and clipped to what int16 holds.
         path: ends in ``.nii.gz`` or ``.nii``.
         synthetic: mark the header as synthetic, for research use only.
         force: True allows overwriting.
@@ -104,6 +104,5 @@ def _stored_hu(volume: CTVolume) -> np.ndarray:
         return volume.hu
     stored = np.empty(volume.shape, np.int16, order="F")
     for index in range(volume.shape[2]):
-        hu = np.nan_to_num(volume.hu[:, :, index], nan=-1024.0)
-        stored[:, :, index] = np.clip(np.rint(hu), LEAST_HU, MOST_HU)
+        stored[:, :, index] = np.clip(np.rint(volume.hu[:, :, index]), LEAST_HU, MOST_HU)
     return stored

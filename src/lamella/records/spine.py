@@ -33,6 +33,7 @@ LEVEL_OF: Mapping[int, str] = MappingProxyType({number: name for name, number in
 
 
 PIECE = 1 << 20
+LARGEST_ID = 255
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +61,7 @@ class CTVolume:
             raise LamellaError(f"expected a volume of 3 dimensions, got {self.hu.ndim}")
         if min(self.hu.shape) < 8:
             raise LamellaError(f"expected at least 8 voxels on each side, got {self.hu.shape}")
+        _refuse_missing(self.hu)
         object.__setattr__(self, "affine", checked_affine(self.affine))
 
     @property
@@ -79,37 +81,39 @@ class SpineLabels:
     """Which voxel belongs to which vertebra.
 
     Args:
-        ids: numbers in VerSe's scheme (:data:`VERSE_IDS`), 0 elsewhere.
+        ids: numbers in VerSe's scheme (:data:`VERSE_IDS`), 0 elsewhere, axes as in the file;
+            kept as uint8 (``LevelVolume``), whatever integers are given.
         affine: from array indices to RAS millimetres, (4, 4).
         bodies: where a supplied mask says that a vertebral body is, or None.
         scheme: the scheme the file used, in words.
         source: a name safe to print.
         warnings: sentences a reader should see beside any result.
+        cut: levels whose body the border of the label file cuts, or may cut. Labels that came
+            on another grid tell it here, because their own border is gone.
 
     Raises:
-        LamellaError: not three-dimensional, no vertebra inside, a number that names none, or
-            a body mask of another shape.
+        LamellaError: not three-dimensional, not whole numbers, no vertebra inside, a number that
+            names none, a body mask of another shape, or a cut level that is none.
     """
 
-    ids: LevelVolume
+    ids: np.ndarray
     affine: Affine
     bodies: Solid | None = None
     scheme: str = "VerSe"
     source: str = "array"
     warnings: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
     _found: tuple[int, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 3:
             raise LamellaError(f"expected labels of 3 dimensions, got {self.ids.ndim}")
         object.__setattr__(self, "affine", checked_affine(self.affine))
-        found = numbers_in(self.ids)
-        unknown = [number for number in found if number not in LEVEL_OF]
+        object.__setattr__(self, "ids", checked_ids(self.ids))
+        object.__setattr__(self, "_found", _vertebrae_in(self.ids))
+        unknown = [level for level in self.cut if level not in VERSE_IDS]
         if unknown:
-            raise LamellaError(f"expected VerSe numbers of vertebrae, got {unknown}")
-        if not found:
-            raise LamellaError("the labels hold no vertebra: give a segmentation of the spine")
-        object.__setattr__(self, "_found", found)
+            raise LamellaError(f"expected cut levels such as T12, got {unknown}: name vertebrae")
         if self.bodies is not None and self.bodies.shape != self.ids.shape:
             raise LamellaError(
                 f"expected a body mask of shape {self.ids.shape}, got {self.bodies.shape}"
@@ -127,13 +131,41 @@ class SpineLabels:
         return spacing_of(self.affine)
 
 
-def numbers_in(ids: LevelVolume) -> tuple[int, ...]:
-    """Numbers other than 0 in a label volume, ascending; in pieces, whatever its memory order."""
-    flat = ids.ravel(order="K")
+def numbers_in(ids: np.ndarray) -> tuple[int, ...]:
+    """Numbers other than 0 in a label volume, ascending; in pieces, whatever its memory order.
+
+    Args:
+        ids: of any integer type.
+
+    Raises:
+        LamellaError: see :func:`checked_ids`.
+    """
+    flat = checked_ids(ids).ravel(order="K")
     counts = np.zeros(256, np.int64)
     for start in range(0, flat.size, PIECE):
         counts += np.bincount(flat[start : start + PIECE], minlength=256)
     return tuple(int(number) for number in np.flatnonzero(counts) if number)
+
+
+def checked_ids(ids: np.ndarray) -> LevelVolume:
+    """Label numbers as uint8; the same array when they are.
+
+    Raises:
+        LamellaError: not integers, or outside 0 to 255.
+    """
+    if ids.dtype == np.uint8:
+        return ids
+    if ids.dtype.kind not in "iu":
+        raise LamellaError(
+            f"expected whole label numbers, got values of type {ids.dtype}: give them as uint8"
+        )
+    low, high = int(ids.min(initial=0)), int(ids.max(initial=0))
+    if low < 0 or high > LARGEST_ID:
+        raise LamellaError(
+            f"expected label numbers from 0 to {LARGEST_ID}, got {low} to {high}: give VerSe's "
+            "numbers"
+        )
+    return ids.astype(np.uint8)
 
 
 def checked_affine(affine: np.ndarray) -> Affine:
@@ -154,3 +186,23 @@ def spacing_of(affine: Affine) -> tuple[float, float, float]:
     """Distance of neighbouring voxels along each axis of the array, mm."""
     first, second, third = np.linalg.norm(affine[:3, :3], axis=0)
     return (float(first), float(second), float(third))
+
+
+def _refuse_missing(hu: np.ndarray) -> None:
+    """Least and greatest value tell NaN and infinity without a mask of the volume's size."""
+    if hu.dtype.kind == "f" and not np.isfinite([hu.min(), hu.max()]).all():
+        raise LamellaError(
+            "expected finite Hounsfield units, got NaN or infinite ones: fill them with -1024 (air)"
+        )
+
+
+def _vertebrae_in(ids: LevelVolume) -> tuple[int, ...]:
+    found = numbers_in(ids)
+    unknown = [number for number in found if number not in LEVEL_OF]
+    if unknown:
+        raise LamellaError(
+            f"expected VerSe numbers of vertebrae, got {unknown}: use 1 to 26, or 28 for T13"
+        )
+    if not found:
+        raise LamellaError("the labels hold no vertebra: give a segmentation of the spine")
+    return found

@@ -1,8 +1,12 @@
 """One body measured, or refused for a stated reason."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from lamella.physics.phantoms.spine import SpinePhantom, SpinePhantomSpec, spine_phantom
+from lamella.physics.virtual_fracture import FractureSpec
 from lamella.prepare.spine.body import vertebral_bodies
 from lamella.prepare.spine.curve import curve_of
 from lamella.prepare.spine.measure import measure_body
@@ -48,6 +52,14 @@ def test_a_body_at_the_border_is_refused(spine) -> None:
     assert measured(labels, bodies, "L2").refused is None
 
 
+def test_a_body_that_the_label_file_cut_is_refused(spine) -> None:
+    """On the CT's larger grid nothing else tells that it is not low but cut."""
+    labels = replace(spine.labels, cut=("T12",))
+    refused = measured(labels, spine.bodies, "T12").refused
+    assert refused == "the body is cut off by the label file's border"
+    assert measured(labels, spine.bodies, "L2").refused is None
+
+
 def test_fragments_are_refused(spine) -> None:
     bodies = spine.bodies.copy()
     voxels = np.argwhere(bodies == VERSE_IDS["T12"])
@@ -66,6 +78,35 @@ def test_thin_labels_and_holes_are_refused(spine) -> None:
     holed = spine.bodies.copy()
     holed[tuple(where[(np.abs(told[:, 0]) < 5.0) & (np.abs(told[:, 1]) < 12.0)].T)] = 0
     assert "incomplete" in (measured(spine.labels, holed, "L1").refused or "")
+
+
+def with_low_l1(spacing_mm: tuple[float, float, float], orientation: str = "RAS") -> SpinePhantom:
+    """An anterior height of less than 10 mm in L1."""
+    made = spine_phantom(
+        SpinePhantomSpec(
+            levels=("T12", "L1", "L2"),
+            spacing_mm=spacing_mm,
+            seed=4,
+            orientation=orientation,
+            fractures={"L1": FractureSpec(kind="wedge", loss=0.6)},
+        )
+    )
+    assert made.heights["L1"].anterior < 10.0
+    return made
+
+
+@pytest.mark.parametrize("orientation", ["RAS", "PIR"])
+def test_voxels_that_are_wide_from_side_to_side_leave_a_low_body_its_height(orientation) -> None:
+    """Sagittal slices of 5 mm: heights are told by the millimetre across them."""
+    low = with_low_l1((5.0, 1.0, 1.0), orientation)
+    body = measured(low.labels, low.bodies, "L1")
+    assert body.refused is None
+    assert body.heights_mm.anterior == pytest.approx(low.heights["L1"].anterior, abs=0.75)
+
+
+def test_slices_too_thick_for_a_low_body_are_told() -> None:
+    low = with_low_l1((1.0, 1.0, 5.0))
+    assert "too thin for its voxels" in (measured(low.labels, low.bodies, "L1").refused or "")
 
 
 def test_a_level_without_a_body_has_no_heights(spine) -> None:

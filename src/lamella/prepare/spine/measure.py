@@ -20,7 +20,7 @@ from lamella.prepare.spine.endplates import (
 from lamella.prepare.spine.precision import heights_sd
 from lamella.records.spine import VERSE_IDS, SpineLabels, spacing_of
 from lamella.records.vertebra import ZONES, HeightMap, MeasuredBody, VertebraFrame, Zones
-from lamella.types import LevelVolume
+from lamella.types import Affine, Direction, LevelVolume
 
 FRAGMENT_MM3 = 3000.0
 """Least volume of a thoracic or lumbar body; a third of it in the neck."""
@@ -45,7 +45,8 @@ def measure_body(
 
     Returns:
         The measures; ``refused`` says why they must not be used: the sacrum, a body that
-        touches the volume's border, a fragment, a label too thin or too holed for its voxels.
+        touches the volume's border or that of the label file, a fragment, a label too thin or
+        too holed for its voxels.
         A vertebra without any body has NaN for all of them.
     """
     number = VERSE_IDS[level]
@@ -68,9 +69,7 @@ def measure_body(
         height_map=surface,
         flags=_flags(surface.frame, start),
     )
-    reason = _cut_off(at_border(box, bodies.shape), level) or _doubt(
-        measured, sides, spacing_of(labels.affine)
-    )
+    reason = _cut_off(box, labels, level) or _doubt(measured, sides, labels.affine)
     return replace(measured, refused=reason)
 
 
@@ -89,15 +88,15 @@ def start_frame(curve: SpineCurve, middle_mm: np.ndarray) -> VertebraFrame:
     return frame_along(middle_mm, -frame.down, frame.back)
 
 
-def _cut_off(cut: bool, level: str) -> str | None:
+def _cut_off(box: Box, labels: SpineLabels, level: str) -> str | None:
     if level == "S1":
         return "the sacrum has no lower endplate"
-    return "the body is cut off by the volume's border" if cut else None
+    if at_border(box, labels.ids.shape):
+        return "the body is cut off by the volume's border"
+    return "the body is cut off by the label file's border" if level in labels.cut else None
 
 
-def _doubt(
-    measured: MeasuredBody, sides: Section, spacing_mm: tuple[float, float, float]
-) -> str | None:
+def _doubt(measured: MeasuredBody, sides: Section, affine: Affine) -> str | None:
     least = FRAGMENT_MM3 / 3 if measured.level.startswith("C") else FRAGMENT_MM3
     if measured.volume_mm3 < least:
         return f"a fragment: {measured.volume_mm3 / 1000:.1f} ml of body"
@@ -106,9 +105,15 @@ def _doubt(
     if not _coverage(measured.height_map, sides) >= COVERED:
         return "the endplates are incomplete in the label"
     lowest = min(measured.heights_mm.of(zone) for zone in ZONES)
-    if lowest < 2 * max(spacing_mm):
+    if lowest < 2 * _layer_mm(affine, measured.frame.cranial):
         return f"the label is too thin for its voxels: {lowest:.1f} mm"
     return None
+
+
+def _layer_mm(affine: Affine, direction: Direction) -> float:
+    """Extent of a voxel along a direction: a step along the grid axis nearest to it, mm."""
+    steps_mm = np.abs(affine[:3, :3].T @ direction)
+    return float(steps_mm[(steps_mm / spacing_of(affine)).argmax()])
 
 
 def _coverage(surface: HeightMap, sides: Section) -> float:

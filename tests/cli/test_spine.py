@@ -18,6 +18,7 @@ from lamella.io.label_schemes import SCHEMES
 from lamella.io.nifti import write_nifti
 from lamella.io.volume import write_volume
 from lamella.records import VERSE_IDS, CTVolume
+from lamella.zoo.spine import DRAWING
 
 LEVELS = ("T11", "T12", "L1", "L2")
 PERSON = "zbigniewska"
@@ -61,6 +62,7 @@ def test_labels_alone_are_enough(lamella, spine_files, tmp_path):
     run = json.loads((out / "run.json").read_text("utf-8"))
     assert run["command"] == "lamella spine … --labels …"
     assert list(run["inputs_sha256"]) == ["labels"]
+    assert run["weights_sha256"] == {}
     assert {"reading", "assessing", "total"} <= set(run["timings_s"])
 
 
@@ -126,6 +128,8 @@ def test_the_pseudo_healthy_volumes_lie_on_the_ct_s_grid_and_say_what_they_are(
     ran = lamella("spine", spine_files[0], "--labels", spine_files[1], "-o", out)
     assert ran.code == 0, ran.err
     assert "pseudo-healthy CT (synthetic): " in ran.out
+    run = json.loads((out / "run.json").read_text("utf-8"))
+    assert sorted(run["weights_sha256"]) == sorted(DRAWING)
     given = nibabel.load(spine_files[0])
     for name in ("pseudo_healthy_ct.nii.gz", "pseudo_healthy_labels.nii.gz"):
         made = nibabel.load(out / name)

@@ -33,20 +33,17 @@ def test_demo_compares_with_the_truth(lamella, two_cases, tmp_path):
     assert run["spacing"]["open"] == "0.164 mm, phantom"
 
 
-def test_demo_overwrites_nothing_without_force(lamella, two_cases, tmp_path):
+def test_demo_overwrites_nothing_unforced_and_draws_by_its_seed(lamella, two_cases, tmp_path):
     out = tmp_path / "demo"
-    assert lamella("demo", "-o", out).code == 0
-    ran = lamella("demo", "-o", out)
-    assert ran.code == 2
-    assert "--force" in ran.err
-    assert lamella("demo", "-o", out, "--force").code == 0
-
-
-def test_demo_draws_the_same_phantoms_from_the_same_seed(lamella, two_cases, tmp_path):
     inputs = []
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        lamella("demo", "-o", tmp_path / name, "--seed", seed)
-        inputs.append(json.loads((tmp_path / name / "run.json").read_text())["inputs_sha256"])
+    for seed, force in ((1, ()), (1, ("--force",)), (2, ("--force",))):
+        assert lamella("demo", "-o", out, "--seed", seed, *force).code == 0
+        before = (out / "run.json").read_text()
+        inputs.append(json.loads(before)["inputs_sha256"])
+        ran = lamella("demo", "-o", out, "--seed", seed)
+        assert ran.code == 2
+        assert "--force" in ran.err
+        assert (out / "run.json").read_text() == before
     assert inputs[0] == inputs[1] != inputs[2]
 
 

@@ -7,6 +7,7 @@ import pytest
 from lamella.evaluation import narrowing_pace
 
 
+@pytest.mark.slow
 def test_one_more_pair_takes_time_and_every_pair_is_answered(tmp_path: Path) -> None:
     folder = tmp_path / "pace"
     assert 1.0 < narrowing_pace.milliseconds_per_pair(folder, (2, 6)) < 60_000.0

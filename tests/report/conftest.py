@@ -65,8 +65,7 @@ def make_layers() -> Callable[..., Layers]:
     return made_layers
 
 
-@pytest.fixture
-def run() -> RunRecord:
+def made_run() -> RunRecord:
     """The record of a run whose command names a folder that must not be shown."""
     return RunRecord(
         command="lamella separate /scans/doe_jane/visit.dcm --out /scans/doe_jane --seed 3",
@@ -77,6 +76,12 @@ def run() -> RunRecord:
         timings_s={"whole run": 1.5},
         warnings=("weights were trained on phantoms",),
     )
+
+
+@pytest.fixture
+def run() -> RunRecord:
+    """The record itself."""
+    return made_run()
 
 
 @dataclass
@@ -151,23 +156,25 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture
-def opened(
-    browser: Any,
-    make_layers: Callable[..., Layers],
-    run: RunRecord,
-    tmp_path: Path,
-) -> Iterator[Opened]:
-    """Four joints: with spacing, without, refused, failed; no request or complaint is allowed."""
-    layers = make_layers()
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Layers]:
+    """A page of four joints: with spacing, without, refused, failed; and the first one's layers."""
+    layers = made_layers()
     cases = [
         SeparationCase(name="joint 1", layers=layers, truth={"upper": layers.bone_image("upper")}),
-        SeparationCase(name="joint 2", layers=make_layers(spacing_mm=None, flags=("look",))),
+        SeparationCase(name="joint 2", layers=made_layers(spacing_mm=None, flags=("look",))),
         SeparationCase(name="joint 3", layers=None, problem="only one bone was found"),
         SeparationCase(name="joint 4", layers=None, problem="cannot be read", failed=True),
     ]
-    file = tmp_path / "report.html"
-    file.write_text(separation_page(cases, run), encoding="utf-8")
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    file.write_text(separation_page(cases, made_run()), encoding="utf-8")
+    return file, layers
+
+
+@pytest.fixture
+def opened(browser: Any, written: tuple[Path, Layers]) -> Iterator[Opened]:
+    """The page of four joints, opened anew; no request or complaint is allowed."""
+    file, layers = written
     page = browser.new_page(viewport=SIZE, reduced_motion="reduce")
     seen = Opened(page, layers)
     page.on("request", lambda request: seen.requests.append(request.url))

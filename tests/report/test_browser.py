@@ -5,6 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+WATCH_WIPE = """
+  window.watched = [0];
+  (function look() {
+    const slider = document.querySelector('[data-wipe]');
+    if (slider) watched.push(Number(slider.value));
+    requestAnimationFrame(look);
+  })();
+"""
+
 
 def test_wipe_slider_moves_the_clip_and_the_picture(opened: Any) -> None:
     before, picture = (
@@ -259,9 +268,12 @@ def test_nothing_overflows_sideways(opened: Any, width: int) -> None:
 
 
 def test_the_opening_sweep_ends_in_the_middle(opened: Any) -> None:
+    opened.page.add_init_script(WATCH_WIPE)
     opened.page.emulate_media(reduced_motion="no-preference")
     opened.page.reload()
     opened.page.wait_for_selector("article[data-ready]")
     slider = opened.page.locator("[data-wipe]")
-    assert float(slider.input_value()) > 50
-    opened.wait_until(lambda: slider.input_value() == "50")
+    opened.wait_until(
+        lambda: slider.input_value() == "50" and max(opened.page.evaluate("watched")) > 50
+    )
+    assert opened.page.evaluate("watched")[-1] == 50

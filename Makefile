@@ -6,6 +6,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 
+# Compiled modules are kept whatever the shell says: tests start many processes, and each would
+# compile all of Lamella again.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint lint-ruff lint-format lint-types lint-imports lint-budgets \
         format bench bench-comparison bench-lsn bench-narrowing bench-spine docs train clean

@@ -42,7 +42,7 @@ def cohort(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("verse")
     grades = {}
     for split, name, seed in (("train", "sub-verse004", 1), ("test", "sub-verse012", 2)):
-        phantom = spines.spine(seed=seed, fractures=FrozenFractures())
+        phantom = spines.spine(seed=seed, fractures=spines.Fractures(FRACTURES))
         for branch, volume, ending in (
             ("rawdata", phantom.ct, "ct"),
             ("derivatives", phantom.labels, "seg-vert_msk"),
@@ -56,16 +56,6 @@ def cohort(tmp_path_factory) -> Path:
         }
     (folder / GRADES_FILES[0]).write_text(json.dumps(grades | {"val": {}}))
     return folder
-
-
-class FrozenFractures(dict):
-    """Fractures that a cached phantom can be asked for by."""
-
-    def __init__(self) -> None:
-        super().__init__(FRACTURES)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
 
 
 @pytest.fixture(scope="module")

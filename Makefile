@@ -21,10 +21,10 @@ demo: $(VENV)/.core      ## separate the bones of a phantom joint: look into lam
 	$(BIN)/lamella demo -o lamella-demo --force
 
 test: $(VENV)/.dev $(VENV)/.browser  ## tests and documented examples, without the slow ones
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-all: $(VENV)/.dev $(VENV)/.browser  ## all of them
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: lint-ruff lint-format lint-types lint-imports lint-budgets  ## everything that holds the style
 

@@ -52,6 +52,7 @@ def copy(cohort, tmp_path):
     return shutil.copytree(cohort("png16"), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_bytes(command, cohort, tmp_path):
     assert command("--workers", 2).code == 0
     assert samples_of(tmp_path / "out") == samples_of(cohort("png16"))

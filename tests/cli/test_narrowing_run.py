@@ -70,6 +70,7 @@ def test_one_bad_row_does_not_stop_the_rest(lamella, images, tmp_path):
     assert page.count('<template id="joint-') == 7
 
 
+@pytest.mark.slow
 def test_processes_say_the_same_as_one(lamella, images, tmp_path):
     path = table(images, THREE)
     for workers in (1, 2):

@@ -63,6 +63,7 @@ def ink(path) -> float:
         return float((np.asarray(image.convert("L")) < 250).mean())
 
 
+@pytest.mark.slow
 def test_curves_are_drawn_and_drawn_again_alike(tmp_path):
     overlap_px = np.linspace(20, 900, 30)
     values = {f"row {k}": overlap_px * 10.0**-k for k in range(3)} | {"exact": np.zeros(30)}

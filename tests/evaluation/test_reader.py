@@ -120,6 +120,7 @@ def test_each_bone_gets_its_own_layer(manifest):
         np.testing.assert_array_equal(layer, pixels if name == "upper" else 1 - pixels)
 
 
+@pytest.mark.slow
 def test_the_table_has_every_row_and_both_checks(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "shipped", lambda _: painted(equal_split))
     visits = {

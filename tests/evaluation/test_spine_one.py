@@ -25,6 +25,7 @@ def raising(wanted):
     raise LamellaError("it cannot draw")
 
 
+@pytest.mark.slow
 def test_every_vertebra_is_said_of_and_every_target_drawn():
     found = cohorts.result()
     assert set(found.losses) == {ORACLE, *REFERENCES, f"{STRETCHED}{PUBLISHED}"}

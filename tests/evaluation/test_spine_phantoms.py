@@ -23,6 +23,7 @@ from lamella.evaluation.spine_phantoms import (
 from lamella.zoo.spine import HEALTHIVERT, REFERENCES
 
 
+@pytest.mark.slow
 def test_every_method_stands_in_every_table(tmp_path):
     spines = cohorts.coarse_spines(2)
     drawers = {STRETCHED: stretched, AS_IT_IS: as_it_is}

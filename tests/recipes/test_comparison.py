@@ -42,6 +42,7 @@ def test_every_joint_is_left_out_of_one_fold_and_of_no_other(data, tmp_path):
             assert trains == set(material.joint_numbers) - left_out
 
 
+@pytest.mark.slow
 def test_every_row_is_trained_once_with_the_same_steps(data, tmp_path, tiny_recipes):
     out = comparison.train(data, tmp_path, steps=2)
     names = [*bls_gan.VARIANTS, "inpainting"]
@@ -57,6 +58,7 @@ def test_every_row_is_trained_once_with_the_same_steps(data, tmp_path, tiny_reci
     assert {name: card.stat().st_mtime_ns for name, card in cards.items()} == times
 
 
+@pytest.mark.slow
 def test_a_cross_fit_has_every_row_in_every_fold(data, tmp_path, tiny_recipes, monkeypatch):
     monkeypatch.setattr(comparison, "FOLDS", 2)
     comparison.cross_fit(data, tmp_path, steps=2)

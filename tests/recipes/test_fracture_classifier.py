@@ -20,6 +20,7 @@ def test_the_loss_is_the_cross_entropy_of_fractured():
     assert float(parts["right"]) == 0.5
 
 
+@pytest.mark.slow
 def test_steps_of_the_recipe_lower_the_loss(spine_material):
     """On one batch, whose slices it may learn by heart."""
     contest = contest_of(tiny(None), spine_material)

@@ -195,6 +195,7 @@ def test_every_synthetic_layer_carries_its_tag(layers: Layers, run: RunRecord) -
     assert set(tags.values()) == {"synthetic · research use only"}
 
 
+@pytest.mark.slow
 def test_a_large_image_is_reduced_and_says_so(
     make_layers: Callable[..., Layers], run: RunRecord
 ) -> None:

@@ -33,6 +33,7 @@ def test_demo_compares_with_the_truth(lamella, two_cases, tmp_path):
     assert run["spacing"]["open"] == "0.164 mm, phantom"
 
 
+@pytest.mark.slow
 def test_demo_overwrites_nothing_unforced_and_draws_by_its_seed(lamella, two_cases, tmp_path):
     out = tmp_path / "demo"
     inputs = []

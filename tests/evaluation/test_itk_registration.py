@@ -15,6 +15,8 @@ from lamella.records import BoneMasks, JointVisit, LamellaError, Layers, Registe
 from lamella.tasks.joint_narrowing import measure_narrowing
 from lamella.tasks.joint_width import EXACT, measure_joint_space
 
+pytestmark = pytest.mark.slow
+
 MADE = Similarity(
     down_px=3.4, right_px=-2.3, rotation_deg=4.0, scale=1.02, centre_px=(100.0, 120.0)
 )

@@ -18,6 +18,8 @@ from lamella.prepare.grid import NETWORK_SPACING_MM
 from lamella.records import JointVisit, LamellaError, Radiograph
 from lamella.zoo.narrowing import prepare_visit
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_error_of_a_registration_is_found_in_its_cases(monkeypatch):
     made = comparing.pairs(2)

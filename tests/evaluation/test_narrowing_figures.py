@@ -11,6 +11,8 @@ from lamella.evaluation.narrowing_figures import (
     measured_against_true,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def rows(error_mm: float, count: int = 2) -> dict[str, list[NarrowingCase]]:
     made = [

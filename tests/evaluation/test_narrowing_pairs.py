@@ -26,6 +26,8 @@ from lamella.physics.phantoms import JointPhantomSpec, placement
 from lamella.prepare.grid import NETWORK_SIDE_PX, NETWORK_SPACING_MM
 from lamella.zoo.verbs import joint_space
 
+pytestmark = pytest.mark.slow
+
 BEFORE = JointPhantomSpec(jsw_mm=1.5, tilt_deg=2.0, seed=5)
 
 

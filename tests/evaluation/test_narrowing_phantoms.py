@@ -9,6 +9,8 @@ from lamella.evaluation import narrowing_phantoms
 from lamella.evaluation.narrowing_phantoms import NAME, evaluate, phantom_cases
 from lamella.prepare.grid import NETWORK_SPACING_MM
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def made(monkeypatch):

@@ -15,6 +15,8 @@ from lamella.evaluation.narrowing_visit_cases import (
 )
 from lamella.io.datasets import joint_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):

@@ -14,6 +14,8 @@ from lamella.evaluation.results import load
 from lamella.evaluation.rows import painted, shipped
 from lamella.records import LamellaError
 
+pytestmark = pytest.mark.slow
+
 ROWS = {"equal split": painted(equal_split), "Lamella": shipped("exact")}
 
 

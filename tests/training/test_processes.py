@@ -82,6 +82,7 @@ def two_and_one(tmp_path_factory) -> tuple[dict, dict]:
     return tuple(torch.load(folder / "last.ckpt", weights_only=True) for folder in (two, one))
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns(two_and_one):
     two, one = two_and_one
     first = [contests.generator(0.0).state_dict(), contests.supervisor().state_dict()]
@@ -93,6 +94,7 @@ def test_two_processes_learn_what_one_learns(two_and_one):
         torch.testing.assert_close(two["averaged"][name], weight, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_two_processes_judge_once_and_agree(two_and_one):
     two, one = two_and_one
     assert two["settings"] == one["settings"]

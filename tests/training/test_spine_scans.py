@@ -43,6 +43,7 @@ def crops(folder):
     return ScanCrops(folder=folder, scan=SCAN, fractures=1)()
 
 
+@pytest.mark.slow
 def test_a_healthy_scan_gives_each_vertebra_healthy_and_fractured_in_every_way(crops):
     healthy = [crop.facts.level for crop in crops if crop.facts.grade == 0]
     broken = [crop.facts for crop in crops if crop.facts.grade > 0]
@@ -53,6 +54,7 @@ def test_a_healthy_scan_gives_each_vertebra_healthy_and_fractured_in_every_way(c
     assert all(facts.whole_mm < 0.97 * whole[facts.level] for facts in broken)
 
 
+@pytest.mark.slow
 def test_measured_heights_are_the_phantoms(crops):
     truth = spines.spine(levels=LEVELS).heights
     for crop in crops[:2]:

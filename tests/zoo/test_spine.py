@@ -176,7 +176,7 @@ def test_a_restored_vertebra_is_not_drawn_again_beside_the_next(monkeypatch):
     monkeypatch.setattr(zoo, "redrawn", redrawn)
     restorer = zoo._Restorer(abnormal=dict.fromkeys(levels, alike(24.0)), tell=lambda _: None)
     restored_spine(straight, dict.fromkeys(levels, told(alike(24.0))), restorer)
-    assert asked == {"T12": {"L1", "L2"}, "L1": {"L2"}, "L2": set()}
+    assert asked == {"T12": {"T12", "L1", "L2"}, "L1": {"L1", "L2"}, "L2": {"L2"}}
 
 
 def test_fusion_is_a_weighted_mean_of_logarithms():

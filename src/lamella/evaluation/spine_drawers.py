@@ -79,7 +79,7 @@ def shipped(wanted: Wanted) -> Restored:
 
 def redrawn_with(wanted: Wanted, how: Fusion) -> Restored:
     """By the shipped networks, what they draw counting as ``how`` says."""
-    return redrawn(wanted.straight, wanted.level, wanted.told, _others(wanted), how)
+    return redrawn(wanted.straight, wanted.level, wanted.told, wanted.abnormal, how)
 
 
 def shipped_alone(wanted: Wanted) -> Restored:
@@ -90,7 +90,7 @@ def shipped_alone(wanted: Wanted) -> Restored:
 def by_networks(wanted: Wanted, drawing: Networks) -> Restored:
     """What networks draw, shape, bone and heights."""
     heights_mm = wanted.told.heights_mm
-    drawn = generate(wanted.straight, wanted.level, heights_mm, drawing, _others(wanted))
+    drawn = generate(wanted.straight, wanted.level, heights_mm, drawing, wanted.abnormal)
     return _given(wanted, drawn.content, fused(wanted.told, drawn.heights_mm, 1.0))
 
 
@@ -120,10 +120,6 @@ def as_it_is(wanted: Wanted) -> Restored:
 
 def _site(wanted: Wanted) -> Site:
     return site_of(wanted.straight, wanted.level, wanted.told.heights_mm.whole)
-
-
-def _others(wanted: Wanted) -> dict[str, Zones]:
-    return {name: told for name, told in wanted.abnormal.items() if name != wanted.level}
 
 
 def _given(wanted: Wanted, content: Content, healthy: HealthyHeights) -> Restored:

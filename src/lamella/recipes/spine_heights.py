@@ -21,7 +21,7 @@ import numpy as np
 from rich.progress import track
 
 from lamella.evaluation.spine_cohort import FINE, SPACINGS, CohortSpine, spacing_class
-from lamella.evaluation.spine_drawers import Wanted, redrawn_with
+from lamella.evaluation.spine_drawers import redrawn_with
 from lamella.evaluation.spine_one import SpineWork
 from lamella.io.write import write_json
 from lamella.methods.healthivert.infer import Networks, generate
@@ -29,7 +29,6 @@ from lamella.methods.height_references.conditional import told_by_neighbours
 from lamella.physics.phantoms.spine import SpinePhantom, spine_phantom
 from lamella.prepare.spine.straight import straighten
 from lamella.records import ZONES, HealthyHeights, Vertebra, Zones
-from lamella.tasks.pseudo_healthy import Restored
 from lamella.tasks.spine import MeasuredSpine, compared, measured_spine
 from lamella.training.publish import keep_recipe
 from lamella.zoo import spine as zoo
@@ -170,9 +169,12 @@ def shape_overlaps(spines: Sequence[CohortSpine], weight: float) -> dict[float, 
         weight: of the drawing in the heights.
     """
     fine = [spine for spine in spines if spacing_class(spine.spec.spacing) == FINE]
+    ways = {
+        f"{part:g}": zoo.Fusion(drawn_weight=weight, drawn_shape=part, spread=1.0) for part in PARTS
+    }
     work = SpineWork(
         references={"conditional": told_by_neighbours},
-        drawers={f"{part:g}": partial(_with_part, part=part, weight=weight) for part in PARTS},
+        drawers={name: partial(redrawn_with, how=how) for name, how in ways.items()},
     )
     drawn = [work(spine).drawn for spine in track(fine, "Shapes")]
     return {
@@ -212,11 +214,6 @@ def summary(rows: Sequence[Told]) -> dict[str, float]:
         "told_log_error_sd": _log_sd([row.told_mm / row.was_mm for row in rows]),
         "drawn_log_error_sd": _log_sd([(row.drawn_mm or 1.0) / row.was_mm for row in drawn]),
     }
-
-
-def _with_part(wanted: Wanted, part: float, weight: float) -> Restored:
-    how = zoo.Fusion(drawn_weight=weight, drawn_shape=part, spread=1.0)
-    return redrawn_with(wanted, how)
 
 
 def _needed(row: Told) -> float:

@@ -235,7 +235,8 @@ def redrawn(
         straight: the spine as it is, with CT.
         level: of the vertebra.
         told: heights its healthy neighbours let expect.
-        abnormal: other levels taken to be fractured, with the heights expected of them.
+        abnormal: levels taken to be fractured, with the heights expected of them; those beside
+            ``level`` are restored before it is drawn.
         how: what is drawn counts.
     """
     drawn = generate(straight, level, told.heights_mm, networks(), abnormal)
@@ -261,12 +262,8 @@ class _Restorer:
         self, straight: StraightSpine, level: str, told: HealthyHeights, done: Set[str]
     ) -> Restored:
         self.tell(f"drawing {level} as it was")
-        others = {
-            name: heights
-            for name, heights in self.abnormal.items()
-            if name != level and name not in done
-        }
-        return redrawn(straight, level, told, others, fusion())
+        abnormal = {name: heights for name, heights in self.abnormal.items() if name not in done}
+        return redrawn(straight, level, told, abnormal, fusion())
 
 
 def _spread(level: str, bodies: Any, healthy: Any, factor: float) -> HealthyHeights:
